@@ -1,0 +1,3 @@
+module slate360.ai/worker
+
+go 1.26
