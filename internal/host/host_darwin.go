@@ -1,0 +1,11 @@
+package host
+
+import "golang.org/x/sys/unix"
+
+func totalMemory() int64 {
+	n, err := unix.SysctlUint64("hw.memsize")
+	if err != nil {
+		return 0
+	}
+	return int64(n)
+}
