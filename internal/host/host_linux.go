@@ -79,12 +79,25 @@ func statusBytes(path, key string) int64 {
 	return 0
 }
 
-// PeakMemory returns the highest resident memory of this process, in bytes,
-// since it started or since ResetPeak: VmHWM, mapped files included.
+// PeakMemory returns the highest resident memory of this process since it
+// started, in bytes: VmHWM, mapped files included. The system could count anew
+// for each stage (clear_refs), but then tools that measure the process from
+// outside would be told too little.
 func PeakMemory() int64 { return statusBytes("/proc/self/status", "VmHWM:") }
 
-// ResetPeak makes PeakMemory count from now on; it tells whether the system
-// allows that (proc(5), /proc/pid/clear_refs, value 5).
-func ResetPeak() bool {
-	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil
+// ResidentMemory returns the resident memory of this process now, in bytes.
+func ResidentMemory() int64 {
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(data)
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }

@@ -4,8 +4,13 @@ import (
 	"sync"
 	"time"
 
+	"slate360.ai/worker/internal/host"
 	"slate360.ai/worker/internal/job"
 )
+
+// meterInterval is how often the progress of running stages is reported, and
+// the memory of the process looked at.
+const meterInterval = 100 * time.Millisecond
 
 // meter turns what the stages say of themselves into the progress of the job.
 type meter struct {
@@ -13,16 +18,113 @@ type meter struct {
 	start time.Time
 
 	mu     sync.Mutex
-	stages map[string]*metered
+	stages []*metered
+	high   int64 // peak of the process when last looked at
 }
 
 // metered is a stage that takes part in the progress of the job.
 type metered struct {
+	task    *task
 	weight  float64
-	context *Context // while it runs
+	running bool
 	done    bool
 	resumed bool
 	shown   [2]float64 // counts of the last event
+}
+
+func newMeter(sink func(job.Progress)) *meter {
+	return &meter{sink: sink, start: time.Now(), high: host.PeakMemory()}
+}
+
+func (m *meter) add(t *task) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stages = append(m.stages, &metered{task: t, weight: t.stage.weight()})
+}
+
+func (m *meter) update(t *task, change func(s *metered)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.stages {
+		if s.task == t {
+			change(s)
+		}
+	}
+}
+
+func (m *meter) begin(t *task) {
+	m.samplePeak() // what came before does not count for the new stage
+	m.update(t, func(s *metered) { s.running = true })
+	m.samplePeak()
+}
+
+func (m *meter) finish(t *task, resumed bool) {
+	m.update(t, func(s *metered) { s.running, s.done, s.resumed = false, true, resumed })
+}
+
+func (m *meter) drop(t *task) { m.update(t, func(s *metered) { s.running = false }) }
+
+// run reports progress until the function it returns is called.
+func (m *meter) run() (stop func()) {
+	quit := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(meterInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				m.samplePeak()
+				m.report()
+			}
+		}
+	})
+	return func() {
+		close(quit)
+		wg.Wait()
+	}
+}
+
+// samplePeak adds the memory of the process to the peaks of the running stages:
+// exactly where the process has reached a new high, else as it is now.
+func (m *meter) samplePeak() {
+	now := host.ResidentMemory()
+	high := host.PeakMemory()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if high > m.high {
+		m.high = high
+		now = max(now, high)
+	}
+	for _, s := range m.stages {
+		if s.running {
+			raise(&s.task.context.peak, now)
+		}
+	}
+}
+
+// report emits an event for each running stage that has gone on.
+func (m *meter) report() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.stages {
+		if !s.running {
+			continue
+		}
+		done, total := s.task.context.counts()
+		if s.shown == [2]float64{done, total} {
+			continue
+		}
+		s.shown = [2]float64{done, total}
+		p := job.Progress{
+			Event: job.EventStageProgress, Stage: s.task.stage.Name, Title: s.task.stage.title(),
+			Engine: s.task.engine.Name, StagePercent: 100 * s.task.context.fraction(), Done: done, Total: total,
+		}
+		m.fill(&p)
+		m.sink(p)
+	}
 }
 
 // emit completes an event with the state of the job and hands it on.
@@ -32,6 +134,9 @@ func (m *meter) emit(p job.Progress) {
 	m.fill(&p)
 	m.sink(p)
 }
+
+// rateShown is the part of the work after which its rate says something.
+const rateShown = 0.02
 
 // fill must be called with mu held.
 func (m *meter) fill(p *job.Progress) {
@@ -44,8 +149,8 @@ func (m *meter) fill(p *job.Progress) {
 		switch {
 		case s.done:
 			f = 1
-		case s.context != nil:
-			f = s.context.fraction()
+		case s.running:
+			f = s.task.context.fraction()
 		}
 		all += s.weight
 		ahead += s.weight * f
@@ -57,8 +162,7 @@ func (m *meter) fill(p *job.Progress) {
 	if all > 0 {
 		p.Percent = 100 * ahead / all
 	}
-	// Before a fiftieth of the work is done the rate says nothing yet.
-	if doneHere > 0.02*(doneHere+toDo) {
+	if doneHere > rateShown*(doneHere+toDo) {
 		p.Remaining = p.Elapsed * toDo / doneHere
 	}
 }
