@@ -82,7 +82,7 @@ func completeOutput(o job.Output, all []job.Output, staged []fileRecord, entry f
 		o.SHA256 = sha
 	}
 	if o.ContentType == "" {
-		o.ContentType = ContentType(o.Path)
+		o.ContentType = job.ContentType(o.Path)
 	}
 	size, files := entry.Size, int64(1)
 	dir := path.Dir(o.Path)
@@ -105,39 +105,6 @@ func completeOutput(o job.Output, all []job.Output, staged []fileRecord, entry f
 		o.Files = files
 	}
 	return o
-}
-
-// ContentType returns the media type of an output by the extension of its name.
-func ContentType(name string) string {
-	switch ext := strings.ToLower(path.Ext(name)); ext {
-	case ".json", ".topojson":
-		return "application/json"
-	case ".geojson":
-		return "application/geo+json"
-	case ".glb":
-		return "model/gltf-binary"
-	case ".gltf":
-		return "model/gltf+json"
-	case ".las", ".laz": // copc.laz too
-		return "application/vnd.las"
-	case ".png":
-		return "image/png"
-	case ".webp":
-		return "image/webp"
-	case ".jpg", ".jpeg":
-		return "image/jpeg"
-	case ".tif", ".tiff":
-		return "image/tiff"
-	case ".html":
-		return "text/html; charset=utf-8"
-	case ".txt", ".mtl", ".csv":
-		return "text/plain; charset=utf-8"
-	case ".obj":
-		return "model/obj"
-	case ".stl":
-		return "model/stl"
-	}
-	return "application/octet-stream"
 }
 
 // record lists the files at or below path with their checksums. It fills in the

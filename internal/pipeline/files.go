@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"slate360.ai/worker/internal/format"
 	"slate360.ai/worker/internal/host"
 )
 
@@ -31,27 +32,13 @@ func explain(err error, dir string) error {
 	case isDiskFull(err):
 		free := ""
 		if n := host.FreeDisk(dir); n >= 0 {
-			free = fmt.Sprintf(" (%s free)", formatBytes(n))
+			free = fmt.Sprintf(" (%s free)", format.Bytes(n))
 		}
 		return fmt.Errorf("%w: the disk of %s is full%s, or a quota is reached: make room and run again, finished stages are kept", err, dir, free)
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: %s cannot be written: choose another result folder with --out", err, dir)
 	}
 	return err
-}
-
-// formatBytes writes a size for people, in binary units.
-func formatBytes(n int64) string {
-	const units = "KMGTPE"
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	x, i := float64(n)/1024, 0
-	for x >= 999.5 && i < len(units)-1 {
-		x /= 1024
-		i++
-	}
-	return fmt.Sprintf("%.3g %ciB", x, units[i])
 }
 
 // writeFileAtomic replaces the file at path by data: readers, and whoever looks

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"slate360.ai/worker/internal/format"
 	"slate360.ai/worker/internal/host"
 	"slate360.ai/worker/internal/job"
 )
@@ -215,10 +216,10 @@ func (r *runner) checkMemory(t *task) (warning string, err error) {
 		return "", nil
 	}
 	needs := fmt.Sprintf("stage %s needs about %s of memory, the budget is %s",
-		t.stage.Name, formatBytes(t.memory), formatBytes(r.req.MemoryBudget))
+		t.stage.Name, format.Bytes(t.memory), format.Bytes(r.req.MemoryBudget))
 	if total := host.TotalMemory(); t.memory > total {
 		return "", &ConfigError{
-			Err:  fmt.Errorf("%s and the machine has %s", needs, formatBytes(total)),
+			Err:  fmt.Errorf("%s and the machine has %s", needs, format.Bytes(total)),
 			Hint: "use a machine with more memory, or try all the same with --memory " + fmt.Sprintf("%dM", t.memory>>20+1),
 		}
 	}
