@@ -83,6 +83,19 @@ func (r *Reader) openSingleChunk(start int64) error {
 		return formatErrorf(start, "header claims %d points in one chunk of %d bytes; the file is corrupt, copy it again", h.PointCount, size)
 	}
 	r.chunks = []Chunk{{Points: int(h.PointCount), Offset: start, Size: size}}
+	c, _, err := r.checkChunk(0)
+	if err != nil {
+		return err
+	}
+	// Only decoding tells whether the chunk is whole.
+	n, err := r.probe(c, c.Points)
+	if err != nil {
+		return err
+	}
+	if n < c.Points {
+		r.chunks[0].Points, r.partial = n, 0
+		r.setCount(uint64(n))
+	}
 	return nil
 }
 

@@ -73,12 +73,12 @@ func (r *Reader) openHeader() error {
 	return err
 }
 
-// openEVLRs reads the extended records: the list of LAS 1.4, or the waveform
-// record that LAS 1.3 points to. What is wrong with them costs no points.
+// openEVLRs reads the extended records: the list of LAS 1.4, or without one the
+// waveform record that LAS 1.3 points to. What is wrong with them costs no points.
 func (r *Reader) openEVLRs() error {
 	h := &r.header
 	at, count := h.EVLROffset, h.EVLRCount
-	if h.VersionMinor == 3 && h.GlobalEncoding&EncodingInternalWaveform != 0 && h.WaveformOffset != 0 {
+	if count == 0 && h.GlobalEncoding&EncodingInternalWaveform != 0 && h.WaveformOffset != 0 {
 		at, count = h.WaveformOffset, 1
 	}
 	if count == 0 {
@@ -285,7 +285,11 @@ func (r *Reader) repairBounds(ctx context.Context) error {
 	}
 	stats, err := r.Stats(ctx)
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			return err
+		}
+		r.warnf("bounds in the header cannot be true (%v to %v), and not all points can be read for new ones: %v", h.Min, h.Max, err)
+		return nil
 	}
 	before := *h
 	stats.apply(h)

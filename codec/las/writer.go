@@ -164,26 +164,16 @@ func (w *Writer) Write(ctx context.Context, records []byte) error {
 	case len(records)%w.layout.Length != 0:
 		return fmt.Errorf("las: %d bytes are no whole records of %d", len(records), w.layout.Length)
 	}
-	piece := plainChunkPoints * w.layout.Length
-	if w.header.Compressed {
-		piece = w.chunkPoints() * w.layout.Length
-	}
+	piece := w.chunkPoints() * w.layout.Length
 	for len(records) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		n := min(len(records), piece-len(w.buf))
-		if !w.header.Compressed {
-			w.stats.Add(w.layout, records[:n])
-			if err := w.write(records[:n]); err != nil {
+		w.buf = append(w.buf, records[:n]...)
+		if len(w.buf) == piece {
+			if err := w.submit(); err != nil {
 				return err
-			}
-		} else {
-			w.buf = append(w.buf, records[:n]...)
-			if len(w.buf) == piece {
-				if err := w.submit(); err != nil {
-					return err
-				}
 			}
 		}
 		records = records[n:]
@@ -191,18 +181,25 @@ func (w *Writer) Write(ctx context.Context, records []byte) error {
 	return nil
 }
 
-// chunkPoints is the number of points that Write puts into a chunk.
+// chunkPoints is the number of points that Write hands on at once.
 func (w *Writer) chunkPoints() int {
-	if w.config.chunkSize == VariableChunks {
+	switch w.config.chunkSize {
+	case 0, VariableChunks:
 		return DefaultChunkSize
 	}
 	return int(w.config.chunkSize)
 }
 
-// submit hands the buffer to a goroutine that compresses it.
+// submit writes the buffer, or hands it to a goroutine that compresses it.
 func (w *Writer) submit() error {
 	if len(w.buf) == 0 {
 		return nil
+	}
+	if !w.header.Compressed {
+		w.stats.Add(w.layout, w.buf)
+		err := w.write(w.buf)
+		w.buf = w.buf[:0]
+		return err
 	}
 	if len(w.pending) >= 2*w.config.workers {
 		if err := w.drain(1); err != nil {
