@@ -49,25 +49,25 @@ func (e *NotInstalledError) Error() string {
 	return fmt.Sprintf("%s is not installed: %s", e.Program, e.Install)
 }
 
-// Known lists the programs that this version can use or looks for.
+// Known lists the programs that pipelines may have engines for.
 func Known() []Program {
 	return []Program{
 		{Name: "pdal", VersionArgs: []string{"--version"},
-			Adds: "engine pdal for point cloud filters", Install: "conda install -c conda-forge pdal"},
+			Adds: "filters and conversions of point clouds", Install: "conda install -c conda-forge pdal"},
 		{Name: "entwine", VersionArgs: []string{"--version"},
-			Adds: "engine entwine for EPT", Install: "conda install -c conda-forge entwine"},
+			Adds: "EPT", Install: "conda install -c conda-forge entwine"},
 		{Name: "untwine",
-			Adds: "engine untwine for COPC", Install: "conda install -c conda-forge untwine"},
+			Adds: "COPC", Install: "conda install -c conda-forge untwine"},
 		{Name: "py3dtiles", VersionArgs: []string{"--version"},
-			Adds: "engine py3dtiles for 3D Tiles", Install: "pip install py3dtiles"},
+			Adds: "3D Tiles", Install: "pip install py3dtiles"},
 		{Name: "colmap", VersionArgs: []string{"help"},
 			Adds: "photogrammetry from photos", Install: "apt install colmap"},
 		{Name: "openmvs", Executables: []string{"DensifyPointCloud"},
 			Adds: "dense photogrammetry", Install: "build it from its sources, or use a container that has it"},
 		{Name: "gltf-pipeline", VersionArgs: []string{"--version"},
-			Adds: "engine gltf-pipeline for GLB", Install: "npm install -g gltf-pipeline"},
+			Adds: "GLB with Draco", Install: "npm install -g gltf-pipeline"},
 		{Name: "gltf-transform", VersionArgs: []string{"--version"},
-			Adds: "engine gltf-transform for GLB", Install: "npm install -g @gltf-transform/cli"},
+			Adds: "optimised GLB", Install: "npm install -g @gltf-transform/cli"},
 	}
 }
 
@@ -81,15 +81,15 @@ func Lookup(name string) (Program, bool) {
 	return Program{}, false
 }
 
-// pathVariable names the environment variable that says where a program lies:
+// PathVariable names the environment variable that says where the program lies:
 // SLATE360_ENGINE_GLTF_TRANSFORM for gltf-transform.
-func pathVariable(name string) string {
+func (p Program) PathVariable() string {
 	return "SLATE360_ENGINE_" + strings.ToUpper(strings.Map(func(r rune) rune {
 		if r == '-' || r == '.' {
 			return '_'
 		}
 		return r
-	}, name))
+	}, p.Name))
 }
 
 // Find returns the program of that name: where SLATE360_ENGINE_<NAME> says, else
@@ -104,10 +104,10 @@ func Find(name string) (Found, error) {
 
 // Find looks for the program.
 func (p Program) Find() (Found, error) {
-	if path := os.Getenv(pathVariable(p.Name)); path != "" {
+	if path := os.Getenv(p.PathVariable()); path != "" {
 		full, err := exec.LookPath(path)
 		if err != nil {
-			return Found{}, &NotInstalledError{Program: p.Name, Install: fmt.Sprintf("%s names %s, which cannot be run", pathVariable(p.Name), path)}
+			return Found{}, &NotInstalledError{Program: p.Name, Install: fmt.Sprintf("%s names %s, which cannot be run", p.PathVariable(), path)}
 		}
 		return p.found(full)
 	}

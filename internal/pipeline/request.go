@@ -30,6 +30,8 @@ type Request struct {
 	Workspace string
 	// Options as ParseOptions returned them.
 	Options job.Options
+	// Warnings are put into the result before those of the stages.
+	Warnings []string
 	// Fresh discards what earlier runs left in the workspace.
 	Fresh bool
 	// Build identifies the program; products of another build are not taken up.

@@ -143,6 +143,9 @@ func newUUID() string {
 }
 
 func (r *runner) runLocked(ctx context.Context) (_ job.Result, err error) {
+	for _, msg := range r.req.Warnings {
+		r.warnRun(msg)
+	}
 	if err := r.takeUp(ctx); err != nil {
 		return job.Result{}, err
 	}
@@ -429,6 +432,13 @@ func (r *runner) warn(s *Stage, msg string) {
 	r.meter.emit(job.Progress{Event: job.EventWarning, Stage: s.Name, Title: s.title(), Message: msg})
 }
 
+// warnRun warns of what no single stage is to blame for.
+func (r *runner) warnRun(msg string) {
+	r.warnings = append(r.warnings, msg)
+	r.log.Warn(msg)
+	r.meter.emit(job.Progress{Event: job.EventWarning, Message: msg})
+}
+
 func (r *runner) note(msg string) {
 	r.log.Info(msg)
 	r.meter.emit(job.Progress{Event: job.EventNote, Message: msg})
@@ -442,7 +452,5 @@ func (r *runner) checkSource() {
 		return
 	}
 	msg := filepath.Base(r.req.Source) + " changed while it was processed: the outputs may be of neither state"
-	r.warnings = append(r.warnings, msg)
-	r.log.Warn(msg)
-	r.meter.emit(job.Progress{Event: job.EventWarning, Message: msg})
+	r.warnRun(msg)
 }
