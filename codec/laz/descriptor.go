@@ -164,7 +164,7 @@ func (it Item) check(layered bool) error {
 	case ItemRGBNIR14:
 		size = sizeRGBNIR
 	case ItemWavePacket13:
-		size, high = sizeWave, 1
+		size = sizeWave // there is no version 2, but lazrs writes that number
 	case ItemWavePacket14:
 		size = sizeWave
 	case ItemPoint14:
