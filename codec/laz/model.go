@@ -15,11 +15,12 @@ type symbolModel struct {
 	dist  []uint16 // n+1: cumulative probability below each symbol; the last is a sentinel
 	count []uint16 // n: occurrences since the last halving
 	table []uint16 // first symbol to try for the top bits of a value; nil in encoders
+	shift uint32   // what turns a 15-bit value into an index of table
+	until uint32   // symbols up to the next update
+
 	state []uint16 // dist, count and table in one piece
 	first []uint16 // state before the first symbol
-
-	shift                uint32 // what turns a 15-bit value into an index of table
-	until, cycle         uint32 // symbols up to the next update, and between updates
+	cycle uint32   // symbols between updates
 	total                uint32
 	firstCycle, firstSum uint32
 }
@@ -72,7 +73,7 @@ func (s *models) layout(n int) symbolModel {
 	tableLen := 0
 	if s.decode {
 		bits := uint32(3)
-		for n > 1<<(bits+1) && bits < 7 {
+		for n > 1<<(bits-1) && bits < 9 {
 			bits++
 		}
 		m.shift = lengthShift - bits

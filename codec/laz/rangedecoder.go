@@ -56,8 +56,8 @@ func (d *rangeDecoder) tail() uint32 {
 func (d *rangeDecoder) renorm() {
 	n := uint(bits.LeadingZeros32(d.length)) &^ 7
 	w := d.next()
-	d.value = d.value<<n | w>>(32-n)
-	d.length <<= n
+	d.value = d.value<<(n&31) | w>>((32-n)&31)
+	d.length <<= n & 31
 	d.pos += int(n >> 3)
 }
 
@@ -84,23 +84,40 @@ func (d *rangeDecoder) bit(m *bitModel) uint32 {
 
 // symbol decodes a modelled symbol.
 func (d *rangeDecoder) symbol(m *symbolModel) uint32 {
-	unit := d.length >> lengthShift
+	length := d.length
+	unit := length >> lengthShift
 	v := d.value / unit
-	sym := int(m.table[v>>m.shift])
 	dist := m.dist
+	sym := int(m.table[v>>(m.shift&31)])
+	// The first two steps are taken without branches: whether they are needed is
+	// what cannot be predicted.
+	next := sym + 1
+	if uint32(dist[next]) > v {
+		next = sym
+	}
+	sym = next
+	next = sym + 1
+	if uint32(dist[next]) > v {
+		next = sym
+	}
+	sym = next
 	for uint32(dist[sym+1]) <= v {
 		sym++
 	}
 	x := uint32(dist[sym]) * unit
 	y := uint32(dist[sym+1]) * unit
 	if sym == len(m.count)-1 {
-		y = d.length
+		y = length
 	}
-	d.value -= x
-	d.length = y - x
-	if d.length < minLength {
-		d.renorm()
+	value := d.value - x
+	length = y - x
+	if length < minLength {
+		n := uint(bits.LeadingZeros32(length)) &^ 7
+		value = value<<(n&31) | d.next()>>((32-n)&31)
+		length <<= n & 31
+		d.pos += int(n >> 3)
 	}
+	d.value, d.length = value, length
 	m.count[sym]++
 	if m.until--; m.until == 0 {
 		m.update()
