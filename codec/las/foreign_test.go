@@ -247,11 +247,23 @@ func checkWritten(t *testing.T, dir, stem string, l Layout, recs []byte) {
 			t.Errorf("%s: layout %+v, warnings %q", path, r.Layout(), r.Warnings())
 		}
 		got, err := all(r)
-		if err != nil || !bytes.Equal(got, recs) {
+		if err != nil || !bytes.Equal(got, wantWritten(t, dir, stem+ext, l, recs)) {
 			t.Errorf("%s: records differ from those that laspy was given: %v", path, err)
 		}
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// wantWritten gives the records of a file of laspy: those that it was given. But
+// lazrs up to 0.8.2 spoils wave packets of formats 9 and 10 where the scanner
+// channel changes, so that it does not read what it wrote itself; of these what
+// counts is that we read the same.
+func wantWritten(t *testing.T, dir, file string, l Layout, recs []byte) []byte {
+	t.Helper()
+	if l.Wave < 0 || l.Format < 9 || !strings.HasSuffix(file, ".laz") {
+		return recs
+	}
+	return read(t, dir, file+".raw")
 }

@@ -11,7 +11,7 @@ import (
 // and one decoder for all, so that what a chunk leaves behind would show.
 func TestRoundTrip(t *testing.T) {
 	for format := uint8(0); format <= 10; format++ {
-		for _, extra := range []int{0, 1, 11} {
+		for _, extra := range []int{0, 5} {
 			length := baseLength[format] + extra
 			e, err := NewEncoder(format, length)
 			if err != nil {
@@ -20,7 +20,7 @@ func TestRoundTrip(t *testing.T) {
 			d := mustDecoder(t, format, length)
 			for _, s := range scenes {
 				t.Run(fmt.Sprintf("%d+%d/%s", format, extra, s.name), func(t *testing.T) {
-					for _, n := range []int{1, 2, 3, 60, 3500} {
+					for _, n := range []int{1, 2, 3, 60, 1500} {
 						records := makeRecords(s, format, extra, n)
 						prefix := []byte("kept")
 						chunk, err := e.Encode(prefix, records)
@@ -85,9 +85,9 @@ func TestVersion4(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range scenes {
-			records := makeRecords(s, format, 2, 3000)
+			records := makeRecords(s, format, 2, 1500)
 			got := make([]byte, len(records))
-			if err := decoder.Decode(got, l.encode(nil, records), 3000); err != nil || !bytes.Equal(got, records) {
+			if err := decoder.Decode(got, l.encode(nil, records), 1500); err != nil || !bytes.Equal(got, records) {
 				t.Errorf("format %d, %s: %v, %s", format, s.name, err, firstDifference(got, records, length))
 			}
 		}
@@ -115,7 +115,7 @@ func TestConstantLayersAreEmpty(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	for _, format := range []uint8{0, 3, 5, 6, 10} {
 		length := baseLength[format] + 1
-		const n = 120
+		const n = 60
 		records := makeRecords(scenes[2], format, 1, n)
 		chunk := mustEncode(t, format, length, records)
 		d := mustDecoder(t, format, length)
@@ -205,7 +205,7 @@ func TestReplaceClassification(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range scenes {
-			for _, n := range []int{1, 2, 2500} {
+			for _, n := range []int{1, 2, 1300} {
 				records := makeRecords(s, format, 2, n)
 				chunk := mustEncode(t, format, length, records)
 				for pattern, class := range map[string]func(i int) byte{

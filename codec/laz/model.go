@@ -18,9 +18,9 @@ type symbolModel struct {
 	shift uint32   // what turns a 15-bit value into an index of table
 	until uint32   // symbols up to the next update
 
-	state []uint16 // dist, count and table in one piece
-	first []uint16 // state before the first symbol
-	cycle uint32   // symbols between updates
+	state                []uint16 // dist, count and table in one piece
+	first                []uint16 // state before the first symbol
+	cycle                uint32   // symbols between updates
 	total                uint32
 	firstCycle, firstSum uint32
 }

@@ -3,9 +3,9 @@
 Arguments: a folder, then real files. In the folder, NAME.las and NAME.laz are
 files of ours: their records, header and dimensions go to NAME.EXT.json and
 NAME.EXT.raw. NAME.records are raw records with NAME.template.las, a file of ours
-with the same format: laspy writes them to NAME.laspy.las and NAME.laspy.laz. Of
-the real files the records go to N.real.raw. A line of standard output names each
-thing that laspy cannot do.
+with the same format: laspy writes them to NAME.laspy.las and NAME.laspy.laz, and
+what it reads of these to NAME.laspy.EXT.raw. Of the real files the records go to
+N.real.raw. A line of standard output names each thing that laspy cannot do.
 """
 import hashlib
 import json
@@ -70,6 +70,7 @@ def main():
                 array = np.frombuffer(path.read_bytes(), dtype=template.points.array.dtype)
                 las.points = laspy.ScaleAwarePointRecord(array, header.point_format, header.scales, header.offsets)
                 las.write(path.with_suffix(ext))
+                dump(laspy.read(path.with_suffix(ext)), str(path.with_suffix(ext)))
             except BaseException as error:
                 print(f"write {path.stem}{ext}: {error}")
                 path.with_suffix(ext).unlink(missing_ok=True)
