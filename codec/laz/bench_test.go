@@ -1,53 +1,15 @@
 package laz
 
 import (
-	"encoding/binary"
 	"fmt"
-	"os"
 	"testing"
-
-	"slate360.ai/worker/internal/testdata"
 )
-
-// benchPoints is the number of points of a chunk, as is custom.
-const benchPoints = 50000
-
-// realChunk gives the first chunk of a real file, autzen_trim.laz of format 3 or
-// autzen-small.laz of format 7.
-func realChunk(b *testing.B, file string) input {
-	b.Helper()
-	data, err := os.ReadFile(testdata.Path(b, "pointcloud/"+file))
-	if err != nil {
-		b.Fatal(err)
-	}
-	le := binary.LittleEndian
-	in := input{format: data[104] &^ 0xC0, length: int(le.Uint16(data[105:]))}
-	start := int64(le.Uint32(data[96:]))
-	entries, _, err := ParseChunkTable(data[le.Uint64(data[start:]):], false, 1<<20)
-	if err != nil {
-		b.Fatal(err)
-	}
-	in.chunk = data[start+8 : start+8+int64(entries[0].Bytes)]
-	in.records = make([]byte, benchPoints*in.length)
-	if err := mustDecoder(b, in.format, in.length).Decode(in.records, in.chunk, benchPoints); err != nil {
-		b.Fatal(err)
-	}
-	return in
-}
-
-// input is a chunk to measure.
-type input struct {
-	name           string
-	format         uint8
-	length         int
-	chunk, records []byte
-}
 
 func inputs(b *testing.B) []input {
 	b.Helper()
 	var out []input
 	for _, file := range []string{"autzen_trim.laz", "autzen-small.laz"} {
-		in := realChunk(b, file)
+		in := realInput(b, file)
 		in.name = fmt.Sprintf("real/%d", in.format)
 		out = append(out, in)
 	}
