@@ -220,7 +220,7 @@ func (l *layered) findChanges(records []byte) {
 // changes tells whether the field of a layer changes within the chunk.
 func (l *layered) changes(y layer, at int) bool {
 	xor := l.xor[at:]
-	any := func(from, to int) bool {
+	differs := func(from, to int) bool {
 		for _, b := range xor[from:to] {
 			if b != 0 {
 				return true
@@ -232,19 +232,19 @@ func (l *layered) changes(y layer, at int) bool {
 	case *zLayer:
 		return true // LASzip always writes it
 	case *intensityLayer:
-		return any(12, 14)
+		return differs(12, 14)
 	case *fieldLayer:
 		return y.value(xor) != 0
 	case *wordLayer:
-		return any(y.offset(), y.offset()+2)
+		return differs(y.offset(), y.offset()+2)
 	case *timeLayer:
-		return any(22, 30)
+		return differs(22, 30)
 	case *rgbLayer:
-		return any(0, 6)
+		return differs(0, 6)
 	case *nirLayer:
-		return any(6, 8)
+		return differs(6, 8)
 	case *waveLayer:
-		return any(0, sizeWave)
+		return differs(0, sizeWave)
 	case *extraLayer:
 		return xor[y.at0] != 0
 	}

@@ -1,11 +1,20 @@
 package laz
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // A rangeEncoder is the arithmetic encoder of HPL-2004-76. It appends to out.
+//
+// The low end of the interval is kept with the bytes that left it last, so that
+// bytes go out in groups and most carries end before they do.
 type rangeEncoder struct {
-	out    []byte
-	start  int // where this stream begins in out
-	base   uint32
-	length uint32
+	out     []byte
+	start   int    // where this stream begins in out
+	low     uint64 // 32 bits of the interval, pending bits above, and a carry
+	pending uint   // 0, 8, 16 or 24
+	length  uint32
 }
 
 // init starts a stream behind out.
@@ -17,23 +26,33 @@ func (e *rangeEncoder) init(out []byte) {
 // that reads ahead stays within the stream.
 func (e *rangeEncoder) done() []byte {
 	zeros := 2
-	base := e.base
 	if e.length > 2*minLength {
-		e.base += minLength
+		e.low += minLength
 		e.length = minLength >> 1
 		zeros = 3
 	} else {
-		e.base += minLength >> 1
+		e.low += minLength >> 1
 		e.length = minLength >> 9
 	}
-	if base > e.base {
-		e.carry()
-	}
 	e.renorm()
+	e.flush()
 	for range zeros {
 		e.out = append(e.out, 0)
 	}
 	return e.out
+}
+
+// flush writes what is pending.
+func (e *rangeEncoder) flush() {
+	if e.low>>(32+e.pending) != 0 {
+		e.carry()
+	}
+	n := int(e.pending >> 3)
+	// Four bytes are written, of which n stay.
+	e.out = binary.BigEndian.AppendUint32(e.out, uint32(e.low>>32<<((32-e.pending)&31)))
+	e.out = e.out[:len(e.out)-4+n]
+	e.low &= 0xFFFFFFFF
+	e.pending = 0
 }
 
 // carry adds one to what is already written.
@@ -45,14 +64,15 @@ func (e *rangeEncoder) carry() {
 	e.out[i]++
 }
 
+// renorm moves bytes out of the interval until it is wide again.
 func (e *rangeEncoder) renorm() {
-	for {
-		e.out = append(e.out, byte(e.base>>24))
-		e.base <<= 8
-		if e.length <<= 8; e.length >= minLength {
-			return
-		}
+	n := uint(bits.LeadingZeros32(e.length)) &^ 7
+	if e.pending+n > 24 {
+		e.flush()
 	}
+	e.low <<= n & 31
+	e.length <<= n & 31
+	e.pending += n
 }
 
 func (e *rangeEncoder) bit(m *bitModel, sym uint32) {
@@ -61,12 +81,8 @@ func (e *rangeEncoder) bit(m *bitModel, sym uint32) {
 		e.length = x
 		m.zeros++
 	} else {
-		base := e.base
-		e.base += x
+		e.low += uint64(x)
 		e.length -= x
-		if base > e.base {
-			e.carry()
-		}
 	}
 	if e.length < minLength {
 		e.renorm()
@@ -77,21 +93,23 @@ func (e *rangeEncoder) bit(m *bitModel, sym uint32) {
 }
 
 func (e *rangeEncoder) symbol(m *symbolModel, sym uint32) {
-	unit := e.length >> lengthShift
+	length := e.length
+	unit := length >> lengthShift
 	x := uint32(m.dist[sym]) * unit
 	y := uint32(m.dist[sym+1]) * unit
 	if int(sym) == len(m.count)-1 {
-		y = e.length
+		y = length
 	}
-	base := e.base
-	e.base += x
-	e.length = y - x
-	if base > e.base {
-		e.carry()
+	e.low += uint64(x)
+	length = y - x
+	// Without a branch: whether bytes move is what cannot be predicted.
+	n := uint(bits.LeadingZeros32(length)) &^ 7
+	if e.pending+n > 24 {
+		e.flush()
 	}
-	if e.length < minLength {
-		e.renorm()
-	}
+	e.low <<= n & 31
+	e.length = length << (n & 31)
+	e.pending += n
 	m.count[sym]++
 	if m.until--; m.until == 0 {
 		m.update()
@@ -105,12 +123,8 @@ func (e *rangeEncoder) raw(n uint, v uint32) {
 		v >>= 16
 		n -= 16
 	}
-	base := e.base
 	e.length >>= n
-	e.base += v * e.length
-	if base > e.base {
-		e.carry()
-	}
+	e.low += uint64(v * e.length)
 	if e.length < minLength {
 		e.renorm()
 	}
