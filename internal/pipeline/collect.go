@@ -162,7 +162,10 @@ func (r *runner) deliver(ctx context.Context) (job.Result, error) {
 	if err := writeFileAtomic(path, append(data, '\n')); err != nil {
 		return result, fmt.Errorf("write %s: %w", ResultFile, err)
 	}
-	return result, r.ws.remove()
+	if err := r.ws.remove(); err != nil { // the result is whole without it
+		r.log.Warn("the workspace stays", "error", err)
+	}
+	return result, nil
 }
 
 // move takes the outputs of a stage into the result folder: whole folders at

@@ -21,6 +21,7 @@ type runner struct {
 	ws       *workspace
 	tasks    []*task // each after those it needs
 	manifest *manifest
+	unsaved  bool // the manifest on disk lacks a finished stage
 	resumed  map[string]bool
 	warnings []string // of the run, not of a stage
 	shared   sharedHandles
@@ -153,10 +154,10 @@ func (r *runner) runLocked(ctx context.Context) (_ job.Result, err error) {
 	if err != nil {
 		return job.Result{}, err
 	}
-	if err := r.dropDisabled(); err != nil {
+	if err := r.dropStale(intact); err != nil {
 		return job.Result{}, err
 	}
-	if err := r.manifest.save(r.ws.manifestPath()); err != nil {
+	if err := r.saveManifest(); err != nil {
 		return job.Result{}, err
 	}
 	stop := r.meter.run()
@@ -189,11 +190,15 @@ func (r *runner) intactStages(ctx context.Context) (map[string]bool, error) {
 	return intact, nil
 }
 
-// dropDisabled removes what stages left that the options no longer ask for, so
-// that nobody takes their products for present.
-func (r *runner) dropDisabled() error {
+// dropStale removes what stages left that did not finish, whose products are
+// damaged, or that the options no longer ask for: nobody is to take it for
+// present, and it may be what fills the disk.
+func (r *runner) dropStale(intact map[string]bool) error {
+	if err := r.ws.sweep(); err != nil {
+		return err
+	}
 	for _, t := range r.tasks {
-		if t.enabled {
+		if intact[t.stage.Name] {
 			continue
 		}
 		delete(r.manifest.Stages, t.stage.Name)
@@ -280,10 +285,21 @@ func (r *runner) schedule(parent context.Context, intact map[string]bool) error 
 			cancel()
 		}
 	}
+	if r.unsaved {
+		// Another stage had filled the disk; what it left is gone by now.
+		failure = errors.Join(failure, r.saveManifest())
+	}
 	if parent.Err() != nil {
 		return fmt.Errorf("stopped: %w", context.Cause(parent))
 	}
 	return failure
+}
+
+// saveManifest notes in unsaved whether finished stages are still to be written.
+func (r *runner) saveManifest() error {
+	err := r.manifest.save(r.ws.manifestPath())
+	r.unsaved = err != nil
+	return err
 }
 
 // startReady resumes or starts every stage that can be, and returns how many
@@ -367,7 +383,7 @@ func (r *runner) conclude(o outcome) error {
 	}
 	r.manifest.Stages[t.stage.Name] = o.record
 	r.meter.finish(t, false)
-	if err := r.manifest.save(r.ws.manifestPath()); err != nil {
+	if err := r.saveManifest(); err != nil {
 		return err
 	}
 	res := o.record.result(t.stage.Name, false)
@@ -386,6 +402,11 @@ func (r *runner) runStage(ctx context.Context, t *task) (o outcome) {
 		o.err = caught(recover(), o.err)
 		if p := (*PanicError)(nil); errors.As(o.err, &p) {
 			r.log.Error("stage panicked", "stage", t.stage.Name, "panic", p.Value, "stack", string(p.Stack))
+		}
+		// Half a product is of no use and may be what fills the disk. An
+		// interruption does not wait for it: the next run clears it away.
+		if o.err != nil && ctx.Err() == nil {
+			o.err = errors.Join(o.err, r.ws.discard(t.stage))
 		}
 	}()
 	// A product is often a mapped file: where the disk fails under it, that

@@ -107,6 +107,25 @@ func (w *workspace) close() error {
 	return err
 }
 
+// sweep removes scratch, and the new manifests of runs that were killed while
+// they wrote them.
+func (w *workspace) sweep() error {
+	errs := []error{os.RemoveAll(filepath.Join(w.dir, "tmp"))}
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		return fmt.Errorf("read workspace: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".manifest.json-") {
+			errs = append(errs, os.Remove(filepath.Join(w.dir, e.Name())))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("clear workspace: %w", err)
+	}
+	return nil
+}
+
 // clear removes what earlier runs left.
 func (w *workspace) clear() error {
 	for _, name := range []string{"manifest.json", "products", "outputs", "tmp"} {
@@ -117,7 +136,7 @@ func (w *workspace) clear() error {
 	if err := os.MkdirAll(w.products, 0o777); err != nil {
 		return fmt.Errorf("create workspace: %w", err)
 	}
-	return nil
+	return w.sweep()
 }
 
 // remove takes the workspace away; files that are not ours stay, and the folder
