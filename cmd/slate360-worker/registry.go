@@ -1,20 +1,52 @@
 package main
 
 import (
+	"slices"
+
 	"slate360.ai/worker/internal/cli"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/source"
 )
 
+// registration says what this build can do with sources of some formats.
+type registration struct {
+	formats []source.Format
+	// pipeline is what `process` runs, info what `info` calls; nil where there is none.
+	pipeline func() pipeline.Definition
+	info     cli.Informer
+}
+
+// registry lists all that this build can do; a format is that of the first
+// registration which names it. A new pipeline is one more line.
+func registry() []registration {
+	return []registration{}
+}
+
+// samples are the synthetic inputs that `sample` can write.
+func samples() []cli.Sample {
+	return []cli.Sample{}
+}
+
+func registered(f source.Format) (registration, bool) {
+	all := registry()
+	i := slices.IndexFunc(all, func(r registration) bool { return slices.Contains(r.formats, f) })
+	if i < 0 {
+		return registration{}, false
+	}
+	return all[i], true
+}
+
 // pipelineFor picks the pipeline of a source format.
-func pipelineFor(source.Format) (pipeline.Definition, bool) {
-	return pipeline.Definition{}, false
+func pipelineFor(f source.Format) (pipeline.Definition, bool) {
+	r, ok := registered(f)
+	if !ok || r.pipeline == nil {
+		return pipeline.Definition{}, false
+	}
+	return r.pipeline(), true
 }
 
 // informerFor picks what `info` says of a format.
-func informerFor(source.Format) (cli.Informer, bool) {
-	return nil, false
+func informerFor(f source.Format) (cli.Informer, bool) {
+	r, ok := registered(f)
+	return r.info, ok && r.info != nil
 }
-
-// samples are the synthetic inputs that can be made.
-func samples() []cli.Sample { return nil }

@@ -41,7 +41,7 @@ func (p *Program) infoCommand() *cobra.Command {
 			if !ok {
 				return pipeline.BadInput(fmt.Errorf("%s is of format %s, of which this version can say no more", args[0], f), "")
 			}
-			o, _, err := options.parse(p.Stdin, cfg, pipeline.Definition{})
+			o, _, err := options.parse("", cfg, pipeline.Definition{})
 			if err != nil {
 				return err
 			}

@@ -26,14 +26,10 @@ type optionFlags struct {
 // optionsLimit bounds a file of options, in bytes.
 const optionsLimit = 1 << 20
 
-// parse returns the options and warnings about them. Engines of the environment
-// hold for the stages that the pipeline has.
-func (f optionFlags) parse(stdin io.Reader, c config.Config, def pipeline.Definition) (job.Options, []string, error) {
+// parse returns the options and warnings about them; text is that of --options.
+// Engines of the environment hold for the stages that the pipeline has.
+func (f optionFlags) parse(text string, c config.Config, def pipeline.Definition) (job.Options, []string, error) {
 	var o job.Options
-	text, err := f.text(stdin)
-	if err != nil {
-		return o, nil, err
-	}
 	tree := map[string]any{}
 	if strings.TrimSpace(text) != "" {
 		// The types and ranges are for job.ParseOptions to check.

@@ -108,12 +108,33 @@ func (p *Program) process(ctx context.Context, f *processFlags, sources []string
 	if err := distinctNames(sources); err != nil {
 		return err
 	}
+	options, err := f.text(p.Stdin)
+	if err != nil {
+		return err
+	}
+	var first error
 	for _, src := range sources {
-		if err := p.processOne(ctx, c, f, src, wanted, len(sources) > 1); err != nil {
-			return err
+		j := &processJob{flags: f, config: c, options: options, source: src, wanted: wanted, several: len(sources) > 1}
+		err := p.processOne(ctx, j)
+		if first == nil {
+			first = err
+		}
+		// What is wrong with one source need not be with the next.
+		if code := exitCode(ctx, err); err != nil && code != ExitFailed && code != ExitBadInput {
+			break
 		}
 	}
-	return nil
+	return first
+}
+
+// processJob is one source of a `process`.
+type processJob struct {
+	flags   *processFlags
+	config  config.Config
+	options string // JSON of --options
+	source  string
+	wanted  source.Format
+	several bool
 }
 
 // distinctNames refuses sources whose results would overwrite each other.
@@ -129,31 +150,32 @@ func distinctNames(sources []string) error {
 	return nil
 }
 
-func (p *Program) processOne(ctx context.Context, c config.Config, f *processFlags, src string, wanted source.Format, several bool) error {
-	d := p.newDisplay(f.asJSON, f.quiet)
-	req, def, warnings, err := p.request(c, f, src, wanted, several)
+func (p *Program) processOne(ctx context.Context, j *processJob) error {
+	f := j.flags
+	d := p.newDisplay(j)
+	req, def, warnings, err := p.request(j)
 	if err != nil {
-		return p.reportFailure(ctx, f, job.Result{Status: job.StatusFailed}, "", err)
+		return p.reportFailure(ctx, j, job.Result{Status: job.StatusFailed}, "", err)
 	}
 	req.Sink = d.event
 	if f.dryRun {
 		plan, err := pipeline.MakePlan(ctx, def, req)
 		if err != nil {
-			return p.reportFailure(ctx, f, job.Result{Status: job.StatusFailed}, "", err)
+			return p.reportFailure(ctx, j, job.Result{Status: job.StatusFailed}, "", err)
 		}
-		plan.Notes = append(warnings, plan.Notes...)
-		return p.writePlan(plan, f.asJSON)
+		plan.Notes = append(append([]string{}, warnings...), plan.Notes...)
+		return p.writePlan(plan, j)
 	}
 	req.Warnings = warnings
 	start := time.Now()
 	result, err := pipeline.Run(ctx, def, req)
 	d.close()
 	if err != nil {
-		return p.reportFailure(ctx, f, result, req.OutDir, err)
+		return p.reportFailure(ctx, j, result, req.OutDir, err)
 	}
 	switch {
 	case f.asJSON:
-		return json.NewEncoder(p.Stdout).Encode(finalEvent{Event: "result", Result: &result, OutDir: req.OutDir})
+		return json.NewEncoder(p.Stdout).Encode(finalEvent{Event: "result", Source: j.source, Result: &result, OutDir: req.OutDir})
 	case f.quiet:
 		return nil
 	}
@@ -161,9 +183,10 @@ func (p *Program) processOne(ctx context.Context, c config.Config, f *processFla
 }
 
 // request puts together what pipeline.Run needs.
-func (p *Program) request(c config.Config, f *processFlags, src string, wanted source.Format, several bool) (pipeline.Request, pipeline.Definition, []string, error) {
+func (p *Program) request(j *processJob) (pipeline.Request, pipeline.Definition, []string, error) {
 	var none pipeline.Definition
-	format, err := sniff(src, wanted)
+	f, c, src := j.flags, j.config, j.source
+	format, err := sniff(src, j.wanted)
 	if err != nil {
 		return pipeline.Request{}, none, nil, err
 	}
@@ -172,7 +195,7 @@ func (p *Program) request(c config.Config, f *processFlags, src string, wanted s
 		return pipeline.Request{}, none, nil, pipeline.BadInput(
 			fmt.Errorf("%s is of format %s, which this version cannot process", src, format), "see 'process --help' and the documentation for what it can")
 	}
-	options, warnings, err := f.parse(p.Stdin, c, def)
+	options, warnings, err := f.parse(j.options, c, def)
 	if err != nil {
 		return pipeline.Request{}, none, nil, err
 	}
@@ -181,7 +204,7 @@ func (p *Program) request(c config.Config, f *processFlags, src string, wanted s
 	switch {
 	case out == "":
 		out = name + "-web"
-	case several:
+	case j.several:
 		out = filepath.Join(out, name)
 	}
 	if out, err = filepath.Abs(out); err != nil {
@@ -211,6 +234,7 @@ func sniff(src string, wanted source.Format) (source.Format, error) {
 // finalEvent is the last line of --json.
 type finalEvent struct {
 	Event     string      `json:"event"` // result or error
+	Source    string      `json:"source"`
 	OutDir    string      `json:"outDir,omitempty"`
 	Result    *job.Result `json:"result,omitempty"`
 	Error     string      `json:"error,omitempty"`
@@ -220,7 +244,7 @@ type finalEvent struct {
 
 // reportFailure says why a job failed and how it can go on; the error it
 // returns keeps the exit code. outDir is empty where the job did not start.
-func (p *Program) reportFailure(ctx context.Context, f *processFlags, result job.Result, outDir string, err error) error {
+func (p *Program) reportFailure(ctx context.Context, j *processJob, result job.Result, outDir string, err error) error {
 	code := exitCode(ctx, &ranError{err})
 	resumable := outDir != "" && (code == ExitInterrupted || code == ExitFailed)
 	p.sayError(err, code)
@@ -228,8 +252,8 @@ func (p *Program) reportFailure(ctx context.Context, f *processFlags, result job
 		fmt.Fprintf(p.Stderr, "%s stage(s) are finished and kept in %s; give the same command again to go on, or add --fresh to start anew\n",
 			format.Count(int64(len(result.Stages))), outDir)
 	}
-	if f.asJSON {
-		final := finalEvent{Event: "error", OutDir: outDir, Error: err.Error(), ExitCode: code, Resumable: resumable}
+	if j.flags.asJSON {
+		final := finalEvent{Event: "error", Source: j.source, OutDir: outDir, Error: err.Error(), ExitCode: code, Resumable: resumable}
 		if outDir != "" {
 			final.Result = &result
 		}
@@ -273,12 +297,13 @@ func (p *Program) writeSummary(r job.Result, outDir string, took time.Duration) 
 	return err
 }
 
-func (p *Program) writePlan(plan pipeline.Plan, asJSON bool) error {
-	if asJSON {
+func (p *Program) writePlan(plan pipeline.Plan, j *processJob) error {
+	if j.flags.asJSON {
 		return json.NewEncoder(p.Stdout).Encode(struct {
-			Event string        `json:"event"`
-			Plan  pipeline.Plan `json:"plan"`
-		}{"plan", plan})
+			Event  string        `json:"event"`
+			Source string        `json:"source"`
+			Plan   pipeline.Plan `json:"plan"`
+		}{"plan", j.source, plan})
 	}
 	for _, note := range plan.Notes {
 		fmt.Fprintln(p.Stdout, "note: "+note)

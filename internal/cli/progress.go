@@ -24,11 +24,11 @@ type display interface {
 
 // newDisplay picks the display: JSON lines on standard output, a bar on a
 // terminal, else plain lines on standard error; warnings only where quiet.
-func (p *Program) newDisplay(asJSON, quiet bool) display {
+func (p *Program) newDisplay(j *processJob) display {
 	switch f := terminalOf(p.Stderr); {
-	case asJSON:
-		return &jsonDisplay{enc: json.NewEncoder(p.Stdout)}
-	case quiet:
+	case j.flags.asJSON:
+		return &jsonDisplay{enc: json.NewEncoder(p.Stdout), source: j.source}
+	case j.flags.quiet:
 		return &plainDisplay{w: p.Stderr, quiet: true}
 	case f != nil && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb":
 		return &barDisplay{w: p.Stderr, file: f, started: map[string]time.Time{}}
@@ -36,11 +36,19 @@ func (p *Program) newDisplay(asJSON, quiet bool) display {
 	return &plainDisplay{w: p.Stderr}
 }
 
-// jsonDisplay writes each event as a line. A reader that has gone away (closed
-// pipe) does not stop the job.
-type jsonDisplay struct{ enc *json.Encoder }
+// jsonDisplay writes each event as a line that names the source. An event that
+// cannot be written is lost; that of the result is not (see processOne).
+type jsonDisplay struct {
+	enc    *json.Encoder
+	source string
+}
 
-func (d *jsonDisplay) event(p job.Progress) { _ = d.enc.Encode(p) }
+func (d *jsonDisplay) event(p job.Progress) {
+	_ = d.enc.Encode(struct {
+		Source string `json:"source"`
+		job.Progress
+	}{d.source, p})
+}
 
 func (d *jsonDisplay) close() {}
 

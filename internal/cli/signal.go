@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -15,20 +16,32 @@ const grace = 900 * time.Millisecond
 
 // Interruptible returns a context that ends at the first SIGINT or SIGTERM. The
 // program exits with ExitInterrupted at the second, or where it has not stopped
-// within a second. For main only: it takes over these signals for good.
+// within a second; not once the returned function was called. For main only: it
+// takes over these signals for good.
 func Interruptible() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ended := make(chan struct{})
 	go func() {
-		s := <-signals
+		var s os.Signal
+		select {
+		case s = <-signals:
+		case <-ended:
+			return
+		}
 		cancel(fmt.Errorf("%w by signal: %v", context.Canceled, s))
 		select {
 		case <-signals:
 		case <-time.After(grace):
+		case <-ended:
+			return
 		}
 		fmt.Fprintln(os.Stderr, Name+": stopped at once; give the same command again to go on from the last finished stage")
 		os.Exit(ExitInterrupted)
 	}()
-	return ctx, func() { cancel(nil) }
+	return ctx, sync.OnceFunc(func() {
+		close(ended)
+		cancel(nil)
+	})
 }

@@ -448,15 +448,17 @@ func caught(recovered any, err error) error {
 	return &PanicError{Value: recovered, Stack: debug.Stack()}
 }
 
+// warn hands on a warning of a stage. Warnings are for the user and reach them as
+// events and in the result; the log has them beside what else went on.
 func (r *runner) warn(s *Stage, msg string) {
-	r.log.Warn(msg, "stage", s.Name)
+	r.log.Info("warned", "stage", s.Name, "warning", msg)
 	r.meter.emit(job.Progress{Event: job.EventWarning, Stage: s.Name, Title: s.title(), Message: msg})
 }
 
 // warnRun warns of what no single stage is to blame for.
 func (r *runner) warnRun(msg string) {
 	r.warnings = append(r.warnings, msg)
-	r.log.Warn(msg)
+	r.log.Info("warned", "warning", msg)
 	r.meter.emit(job.Progress{Event: job.EventWarning, Message: msg})
 }
 
