@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"slate360.ai/worker/internal/job"
 )
@@ -133,8 +134,16 @@ func (w *workspace) intact(ctx context.Context, s *Stage, rec *stageRecord, outD
 			return false, nil
 		}
 		for _, f := range product.Files {
+			if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
+				return false, nil
+			}
 			path := filepath.Join(w.products, name, filepath.FromSlash(f.Path))
 			checks = append(checks, check{[]string{path}, f})
+		}
+	}
+	for _, o := range rec.Outputs {
+		if !slices.ContainsFunc(rec.Staged, func(f fileRecord) bool { return f.Path == o.Path }) {
+			return false, nil
 		}
 	}
 	for _, f := range rec.Staged {
