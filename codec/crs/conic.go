@@ -160,7 +160,7 @@ func (k *krovak) forward(lon, lat float64) (x, y float64) {
 	sinU, cosU := (w2-1)/(w2+1), 2*w/(w2+1)
 	sinV, cosV := math.Sincos(k.b * wrap(k.lon0-lon))
 	sinT := k.cosAx*sinU + k.sinAxis*cosU*cosV
-	theta := k.n * math.Atan2(cosU*sinV, (sinU-k.cosAx*sinT)/k.sinAxis)
+	theta := k.n * math.Atan2(cosU*sinV, (k.cosAx*sinT-sinU)/k.sinAxis)
 	rho := k.r * math.Exp(-k.n*math.Atanh(sinT))
 	s, c := math.Sincos(theta)
 	return k.fe - rho*s, k.fn - rho*c
@@ -172,7 +172,7 @@ func (k *krovak) inverse(x, y float64) (lon, lat float64) {
 	sinD, cosD := math.Sincos(math.Atan2(x, y) / k.n)
 	sinT := math.Tanh(math.Log(k.r/rho) / k.n)
 	cosT := math.Sqrt((1 - sinT) * (1 + sinT))
-	sinU := k.cosAx*sinT + k.sinAxis*cosT*cosD
+	sinU := k.cosAx*sinT - k.sinAxis*cosT*cosD
 	v := math.Atan2(cosT*sinD, (sinT-k.cosAx*sinU)/k.sinAxis)
 	psi := (math.Atanh(sinU) - math.Log(k.t0)) / k.b
 	return wrap(k.lon0 - v/k.b), k.el.latitudeFromT2(math.Exp(-2 * psi))

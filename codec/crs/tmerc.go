@@ -186,5 +186,15 @@ func (c *cassini) inverse(x, y float64) (lon, lat float64) {
 	d2 := d * d
 	lat = lat1 - nu*tan/rho*d2*(0.5-(1+3*t)*d2/24)
 	lon = c.lon0 + d*(1+t*d2*(-1./3+(1+3*t)*d2/15))/co
+	// The two series are not each other's inverse to the millimetre at the
+	// edges of the older grids; what is missing is settled on the forward one.
+	for range 3 {
+		fx, fy := c.forward(lon, lat)
+		s, co = math.Sincos(lat)
+		w = 1 - c.el.e2*s*s
+		nu = c.el.a / math.Sqrt(w)
+		lon += (x + c.fe - fx) / (nu * co)
+		lat += (y + c.fn - fy) * w / (nu * c.el.oneMinusE2)
+	}
 	return wrap(lon), lat
 }

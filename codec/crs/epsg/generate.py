@@ -233,6 +233,9 @@ for code, name, cs, base, c in db.execute(
     if c not in conv or base not in geod:
         continue
     ax = axes(cs)
+    # Westings and southings mirror the map; only method 9808 means them so.
+    if conv[c][2] != 9808 and {a[0] for a in ax} & {"west", "south"}:
+        continue
     order = "en" if ax[0][2].lower()[:4] in ("east", "west") else "ne"
     proj.append((code, name, base, c, ax[0][1], order))
     unit_codes.add(ax[0][1])
