@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"slices"
 
 	"slate360.ai/worker/internal/cli"
 	"slate360.ai/worker/internal/pipeline"
+	"slate360.ai/worker/internal/pipeline/pointcloud"
 	"slate360.ai/worker/internal/source"
 )
 
@@ -19,7 +21,9 @@ type registration struct {
 // registry lists all that this build can do; a format is that of the first
 // registration which names it. A new pipeline is one more line.
 func registry() []registration {
-	return []registration{}
+	return []registration{
+		{[]source.Format{source.LAS, source.LAZ, source.COPC}, pointcloud.Definition, pointcloudInfo},
+	}
 }
 
 // samples are the synthetic inputs that `sample` can write.
@@ -49,4 +53,12 @@ func pipelineFor(f source.Format) (pipeline.Definition, bool) {
 func informerFor(f source.Format) (cli.Informer, bool) {
 	r, ok := registered(f)
 	return r.info, ok && r.info != nil
+}
+
+func pointcloudInfo(ctx context.Context, r cli.InfoRequest) (cli.Info, error) {
+	info, err := pointcloud.Info(ctx, r.Path, pointcloud.InfoParams{Stats: r.Stats, CRS: r.Options.CRS.Source, Workers: r.Workers})
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
 }
