@@ -92,6 +92,11 @@ func Definition() pipeline.Definition {
 				Depends: dependsOnFilters, Engines: native(runEPT),
 			},
 			{
+				Name: "tiles", Title: "Writing 3D Tiles", Weight: 3, Version: 1,
+				Inputs: append([]string{productTree, productLevels}, classified...), Memory: encodeMemory,
+				Enabled: wants(job.TypeTiles3D), Depends: dependsOnFilters, Engines: native(runTiles),
+			},
+			{
 				Name: "analysis", Title: "Summing up", Weight: 0.5, Version: 1,
 				Inputs: classified, Depends: dependsOnFilters, Engines: native(runAnalysis),
 			},
