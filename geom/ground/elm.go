@@ -15,18 +15,24 @@ type ELMParams struct {
 
 // ELM calls mark for points of low noise: in each cell the lowest points that lie
 // at least Threshold below the next higher one, up to the first gap smaller than
-// that. A point that is alone in its cell is no noise. mark is called by several
-// goroutines, for each point once. It takes 4 bytes a point and a cell. Errors:
+// that. A point that is alone in its cell is no noise. The points that within says
+// belong (nil: all) bound the grid; others, such as strays that a filter before
+// found, take part where they lie inside. mark is called by several goroutines,
+// for each point once. It takes 4 bytes a point and a cell. Errors:
 // TooManyCellsError and that of ctx.
-func ELM(ctx context.Context, c Cloud, p ELMParams, workers int, mark func(i int)) (noise int, err error) {
-	g, ok, err := newGrid(c, p.Cell, p.MaxCells, nil)
+func ELM(ctx context.Context, c Cloud, p ELMParams, workers int, within func(i int) bool, mark func(i int)) (noise int, err error) {
+	g, ok, err := newGrid(c, p.Cell, p.MaxCells, within)
 	if err != nil || !ok {
 		return 0, err
 	}
 	n := len(c.XYZ) / 3
 	starts := make([]uint32, g.cols*g.rows+1)
+	inside := 0
 	for i := range n {
-		starts[g.cell(c.XYZ[3*i], c.XYZ[3*i+1])+1]++
+		if x, y := c.XYZ[3*i], c.XYZ[3*i+1]; g.holds(x, y) {
+			starts[g.cell(x, y)+1]++
+			inside++
+		}
 	}
 	for i := 1; i < len(starts); i++ {
 		starts[i] += starts[i-1]
@@ -34,12 +40,14 @@ func ELM(ctx context.Context, c Cloud, p ELMParams, workers int, mark func(i int
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	members := make([]uint32, n)
+	members := make([]uint32, inside)
 	next := slices.Clone(starts)
 	for i := range n {
-		cell := g.cell(c.XYZ[3*i], c.XYZ[3*i+1])
-		members[next[cell]] = uint32(i)
-		next[cell]++
+		if x, y := c.XYZ[3*i], c.XYZ[3*i+1]; g.holds(x, y) {
+			cell := g.cell(x, y)
+			members[next[cell]] = uint32(i)
+			next[cell]++
+		}
 	}
 	scale := math.Abs(c.Scale[2])
 	counts := make(chan int, max(1, workers))

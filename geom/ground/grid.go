@@ -41,7 +41,8 @@ func (e *TooManyCellsError) Error() string {
 // column*rows + row.
 type grid struct {
 	cols, rows int
-	minX, minY int64   // raw
+	minX, minY int64 // raw
+	maxX, maxY int64
 	fx, fy     float64 // cells a raw unit
 }
 
@@ -72,7 +73,12 @@ func newGrid(c Cloud, cell float64, maxCells int, keep func(i int) bool) (g grid
 	if !(cols*rows <= float64(maxCells)) {
 		return g, true, &TooManyCellsError{Cells: cols * rows, Limit: float64(maxCells), Cell: cell}
 	}
-	return grid{int(cols), int(rows), lo[0], lo[1], sx / cell, sy / cell}, true, nil
+	return grid{int(cols), int(rows), lo[0], lo[1], hi[0], hi[1], sx / cell, sy / cell}, true, nil
+}
+
+// holds tells whether a point lies in the bounds of the grid.
+func (g *grid) holds(x, y int32) bool {
+	return int64(x) >= g.minX && int64(x) <= g.maxX && int64(y) >= g.minY && int64(y) <= g.maxY
 }
 
 func (g *grid) cell(x, y int32) int {

@@ -78,13 +78,15 @@ func runELM(ctx context.Context, s *pipeline.Context) error {
 	return classify(s, productELM, func(c *cloud, class []uint8) error {
 		o := s.Options().Filters.ELM
 		h, v := c.units()
-		noise, err := ground.ELM(ctx, ground.Cloud{XYZ: c.xyz, Scale: c.Header.Scale},
+		outlying := slices.Clone(class) // mark changes class while ELM asks
+		found, err := ground.ELM(ctx, ground.Cloud{XYZ: c.xyz, Scale: c.Header.Scale},
 			ground.ELMParams{Cell: o.Cell / h, Threshold: o.Threshold / v}, s.Workers(),
+			func(i int) bool { return !noise(outlying[i]) },
 			func(i int) { class[i] = classLowNoise })
 		if err != nil {
-			return tooWide(err)
+			return tooWide(s, err)
 		}
-		s.SetAnalysis("elm", map[string]any{"points": noise})
+		s.SetAnalysis("elm", map[string]any{"points": found})
 		return nil
 	})
 }
@@ -106,7 +108,7 @@ func runSMRF(ctx context.Context, s *pipeline.Context) error {
 					class[i] = classGround
 				}
 			})
-		return tooWide(err)
+		return tooWide(s, err)
 	})
 }
 
@@ -117,7 +119,7 @@ func (c *cloud) lastReturns(class []uint8) []bool {
 	numbered := c.Stats.Returns[0] == 0 && c.Stats.Of[0] == 0
 	keep := make([]bool, len(class))
 	for i, k := range class {
-		if k == classLowNoise || k == classHighNoise {
+		if noise(k) {
 			continue
 		}
 		keep[i] = true
@@ -129,11 +131,13 @@ func (c *cloud) lastReturns(class []uint8) []bool {
 	return keep
 }
 
-// tooWide makes a grid that is too large an error of the input.
-func tooWide(err error) error {
+// tooWide makes of a grid that is too large a warning: the filter is left out, and
+// what needs no ground comes nevertheless.
+func tooWide(s *pipeline.Context, err error) error {
 	var cells *ground.TooManyCellsError
 	if errors.As(err, &cells) {
-		return pipeline.BadInput(err, "or turn the filter off: --set filters.smrf=false, --set filters.elm=false")
+		s.Warn("this filter was left out: %v", err)
+		return nil
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func checkHeader(r *las.Reader) error {
 	}
 	for i, axis := range []string{"x", "y", "z"} {
 		scale, offset := h.Scale[i], h.Offset[i]
-		if !(math.Abs(scale) > 0) || math.IsInf(scale, 0) || math.IsNaN(offset) || math.IsInf(offset, 0) {
+		if !(scale > 0) || math.IsInf(scale, 0) || math.IsNaN(offset) || math.IsInf(offset, 0) {
 			return fmt.Errorf("the header gives %s a scale of %g and an offset of %g, so that its coordinates have no meaning; export it again", axis, scale, offset)
 		}
 	}

@@ -1,0 +1,5 @@
+//go:build race
+
+package pointcloud
+
+const raceEnabled = true
