@@ -173,7 +173,8 @@ func plainFill(z []float64, rows int) [][2]float64 {
 		var near []cell
 		for j, w := range z {
 			if !math.IsNaN(w) {
-				near = append(near, cell{math.Hypot(float64(i/rows-j/rows), float64(i%rows-j%rows)), w})
+				dc, dr := i/rows-j/rows, i%rows-j%rows
+				near = append(near, cell{float64(dc*dc + dr*dr), w})
 			}
 		}
 		n := min(fillNeighbours, len(near))
