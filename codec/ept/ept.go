@@ -124,8 +124,10 @@ func (w *Writer) WriteNode(k Key, chunk []byte, stats *las.Stats, buf []byte) ([
 	}
 	w.mu.Lock()
 	_, twice := w.nodes[k]
-	w.nodes[k] = int64(stats.Count)
-	w.points += stats.Count
+	if !twice {
+		w.nodes[k] = int64(stats.Count)
+		w.points += stats.Count
+	}
 	w.mu.Unlock()
 	if twice {
 		return buf, fmt.Errorf("ept: node %v comes twice", k)
