@@ -129,17 +129,18 @@ func (t *tree) gap(a, b *box) float32 {
 	return sum
 }
 
-// search is the state of a worker.
+// search is the state of a worker, for the leaf that begins with point first.
 type search struct {
 	*tree
 	k     int
+	first int
 	best  []float32 // k of each point of the leaf, ascending squares
-	bound float32   // the largest of the leaf's k-th best
 	stack []entry
 	near  []candidate
 }
 
 type entry struct {
+	gap          float32
 	level, index int32
 }
 
@@ -147,6 +148,11 @@ type candidate struct {
 	gap  float32
 	leaf int32
 }
+
+// maxNear is the most leaves that the points of a leaf look at together. Where
+// there are more, the leaf spans a gap, such as from the ground to a stray in the
+// sky, and its points search one by one.
+const maxNear = 96
 
 func newSearch(t *tree, k int) *search {
 	return &search{tree: t, k: k, best: make([]float32, k*leafPoints)}
@@ -156,6 +162,7 @@ func newSearch(t *tree, k int) *search {
 func (s *search) leaf(leaf int, dst []float32) {
 	n := len(s.xyz) / 3
 	first, end := leaf*leafPoints, min((leaf+1)*leafPoints, n)
+	s.first = first
 	inf := float32(math.Inf(1))
 	for i := range s.best {
 		s.best[i] = inf
@@ -163,7 +170,7 @@ func (s *search) leaf(leaf int, dst []float32) {
 	// The leaf itself and as many beside it as it takes to find k give a bound.
 	lo, hi := leaf, leaf
 	s.visit(first, end, leaf)
-	for s.bound = s.worst(end - first); s.bound == inf || hi-lo < 2; s.bound = s.worst(end - first) {
+	for hi-lo < 2 || s.worst(end-first) == inf {
 		grown := false
 		if lo > 0 {
 			lo--
@@ -179,11 +186,17 @@ func (s *search) leaf(leaf int, dst []float32) {
 			break
 		}
 	}
-	s.collect(leaf, lo, hi)
-	for _, c := range s.near {
-		if c.gap < s.bound {
-			s.visit(first, end, int(c.leaf))
-			s.bound = s.worst(end - first)
+	if s.collect(leaf, lo, hi, s.worst(end-first)) {
+		bound := s.worst(end - first)
+		for _, c := range s.near {
+			if c.gap < bound {
+				s.visit(first, end, int(c.leaf))
+				bound = s.worst(end - first)
+			}
+		}
+	} else {
+		for i := first; i < end; i++ {
+			s.point(i, lo, hi)
 		}
 	}
 	for i := first; i < end; i++ {
@@ -204,32 +217,34 @@ func (s *search) worst(points int) float32 {
 	return w
 }
 
-// collect lists the leaves nearer than the bound that were not visited, nearest
-// first, as far as order pays.
-func (s *search) collect(leaf, lo, hi int) {
+// collect lists the leaves other than lo to hi that are nearer than bound, nearest
+// first; false where there are too many.
+func (s *search) collect(leaf, lo, hi int, bound float32) bool {
 	own := &s.levels[0][leaf]
 	s.near = s.near[:0]
-	top := len(s.levels) - 1
-	s.stack = append(s.stack[:0], entry{int32(top), 0})
+	s.stack = append(s.stack[:0], entry{0, int32(len(s.levels) - 1), 0})
 	for len(s.stack) > 0 {
 		e := s.stack[len(s.stack)-1]
 		s.stack = s.stack[:len(s.stack)-1]
 		g := s.gap(own, &s.levels[e.level][e.index])
-		if g >= s.bound {
+		if g >= bound {
 			continue
 		}
 		if e.level == 0 {
 			if int(e.index) < lo || int(e.index) > hi {
+				if len(s.near) == maxNear {
+					return false
+				}
 				s.near = append(s.near, candidate{g, e.index})
 			}
 			continue
 		}
 		below := s.levels[e.level-1]
 		for i := int(e.index) * fan; i < min((int(e.index)+1)*fan, len(below)); i++ {
-			s.stack = append(s.stack, entry{e.level - 1, int32(i)})
+			s.stack = append(s.stack, entry{0, e.level - 1, int32(i)})
 		}
 	}
-	// Insertion sort: the list is short, and nearly sorted where it is long.
+	// Insertion sort: the list is short.
 	for i := 1; i < len(s.near); i++ {
 		c := s.near[i]
 		j := i
@@ -238,9 +253,44 @@ func (s *search) collect(leaf, lo, hi int) {
 		}
 		s.near[j] = c
 	}
+	return true
 }
 
-// visit compares the points first to end with those of a leaf.
+// point finds the neighbours of one point in all leaves but lo to hi, going down
+// into the nearest box first.
+func (s *search) point(i, lo, hi int) {
+	p := s.xyz[3*i : 3*i+3]
+	limit := &s.best[(i-s.first+1)*s.k-1]
+	s.stack = append(s.stack[:0], entry{0, int32(len(s.levels) - 1), 0})
+	for len(s.stack) > 0 {
+		e := s.stack[len(s.stack)-1]
+		s.stack = s.stack[:len(s.stack)-1]
+		if e.gap >= *limit {
+			continue
+		}
+		if e.level == 0 {
+			if int(e.index) < lo || int(e.index) > hi {
+				s.visit(i, i+1, int(e.index))
+			}
+			continue
+		}
+		below := s.levels[e.level-1]
+		start := len(s.stack)
+		for j := int(e.index) * fan; j < min((int(e.index)+1)*fan, len(below)); j++ {
+			c := entry{s.outside(p, &below[j]), e.level - 1, int32(j)}
+			if c.gap >= *limit {
+				continue
+			}
+			s.stack = append(s.stack, c)
+			for at := len(s.stack) - 1; at > start && s.stack[at-1].gap < c.gap; at-- {
+				s.stack[at], s.stack[at-1] = s.stack[at-1], c
+			}
+		}
+	}
+}
+
+// visit compares the points first to end, of the leaf being searched for, with
+// those of a leaf.
 func (s *search) visit(first, end, leaf int) {
 	n := len(s.xyz) / 3
 	from := leaf * leafPoints
@@ -248,7 +298,7 @@ func (s *search) visit(first, end, leaf int) {
 	b := &s.levels[0][leaf]
 	sx, sy, sz := s.scale[0], s.scale[1], s.scale[2]
 	for i := first; i < end; i++ {
-		best := s.best[(i-first)*s.k : (i-first+1)*s.k]
+		best := s.best[(i-s.first)*s.k : (i-s.first+1)*s.k]
 		limit := best[len(best)-1]
 		p := s.xyz[3*i : 3*i+3]
 		if s.outside(p, b) >= limit {
