@@ -93,7 +93,8 @@ go_tool() { # NAME MODULE@VERSION PURPOSE
 	stamp="$TOOLS/bin/.$1-${2##*@}"
 	[ -e "$stamp" ] && return 0
 	say "building $1 ${2##*@}: $3"
-	GOBIN="$TOOLS/bin" CGO_ENABLED=0 "$GO" install "$2"
+	GOBIN="$TOOLS/bin" CGO_ENABLED=0 "$GO" install "$2" 2>&1 | grep -v "^go: downloading" || true
+	[ -x "$TOOLS/bin/$1" ] || { say "$1 could not be built"; exit 1; }
 	touch "$stamp"
 }
 

@@ -49,7 +49,7 @@ func TestBuiltProgram(t *testing.T) {
 		{[]string{"completion", "bash"}, "", 0, "__start_slate360-worker"},
 		{[]string{"doctor"}, "", 0, "The configuration is in order."},
 		{[]string{"doctor"}, "SLATE360_MEMORY=much", 5, "SLATE360_MEMORY: want a size"},
-		{[]string{"proces"}, "", 2, "unknown command"},
+		{[]string{"launch"}, "", 2, "unknown command"},
 		{[]string{"process"}, "", 2, "--help"},
 		{[]string{"process", empty}, "", 3, "file is empty"},
 		{[]string{"info", "absent.laz"}, "", 3, "no such file"},

@@ -138,6 +138,7 @@ func TestGeocentricRoundTrip(t *testing.T) {
 
 func BenchmarkLambertFeetToGeocentric(b *testing.B) { benchmarkECEF(b, autzenWKT, 637300, 851210) }
 func BenchmarkUTMToGeocentric(b *testing.B)         { benchmarkECEF(b, "EPSG:32610", 494000, 4878000) }
+
 func BenchmarkShiftedGridToGeocentric(b *testing.B) { benchmarkECEF(b, "EPSG:27700", 430000, 433000) }
 
 func benchmarkECEF(b *testing.B, crs string, x, y float64) {

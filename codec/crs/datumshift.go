@@ -52,7 +52,7 @@ func (d *datum) isWGS84() bool { return d.epsg == 6326 || datumKey(d.name) == "w
 
 // sameAs says that both are the same frame.
 func (d *datum) sameAs(o *datum) bool {
-	if (d.toWGS84 == nil) != (o.toWGS84 == nil) && !(d.epsg != 0 && d.epsg == o.epsg) {
+	if (d.toWGS84 == nil) != (o.toWGS84 == nil) && (d.epsg == 0 || d.epsg != o.epsg) {
 		return false
 	}
 	if d.toWGS84 != nil && o.toWGS84 != nil && *d.toWGS84 != *o.toWGS84 {

@@ -118,13 +118,21 @@ func (w *keyWriter) projected(c *CRS) bool {
 		method, values = 16, natural
 	case methodLambert2SP:
 		method, values = 8, []keyValue{
-			{keyParallel1, p.lat1}, {keyParallel2, p.lat2}, {keyFalseLongitude, p.lon0}, {keyFalseLatitude, p.lat0},
-			{keyFalseEastingAt, fe}, {keyFalseNorthingAt, fn},
+			{keyParallel1, p.lat1},
+			{keyParallel2, p.lat2},
+			{keyFalseLongitude, p.lon0},
+			{keyFalseLatitude, p.lat0},
+			{keyFalseEastingAt, fe},
+			{keyFalseNorthingAt, fn},
 		}
 	case methodAlbers:
 		method, values = 11, []keyValue{
-			{keyParallel1, p.lat1}, {keyParallel2, p.lat2}, {keyNaturalLongitude, p.lon0}, {keyNaturalLatitude, p.lat0},
-			{keyFalseEasting, fe}, {keyFalseNorthing, fn},
+			{keyParallel1, p.lat1},
+			{keyParallel2, p.lat2},
+			{keyNaturalLongitude, p.lon0},
+			{keyNaturalLatitude, p.lat0},
+			{keyFalseEasting, fe},
+			{keyFalseNorthing, fn},
 		}
 	case methodPolarA:
 		method, values = 15, []keyValue{

@@ -134,9 +134,11 @@ func TestExtraBytes(t *testing.T) {
 	var list []ExtraBytes
 	size := 0
 	for typ := ExtraType(1); typ <= maxExtraType; typ++ {
-		e := ExtraBytes{Type: typ, Name: string(rune('a'+typ%26)) + "dim", Description: "d",
+		e := ExtraBytes{
+			Type: typ, Name: string(rune('a'+typ%26)) + "dim", Description: "d",
 			Options: ExtraHasScale | ExtraHasOffset | ExtraHasNoData | ExtraHasMin | ExtraHasMax,
-			Scale:   [3]float64{2, 2, 2}, Offset: [3]float64{1, 1, 1}, NoData: [3]uint64{9, 9, 9}, Max: [3]uint64{1, 1, 1}}
+			Scale:   [3]float64{2, 2, 2}, Offset: [3]float64{1, 1, 1}, NoData: [3]uint64{9, 9, 9}, Max: [3]uint64{1, 1, 1},
+		}
 		size += e.Size()
 		list = append(list, e)
 	}

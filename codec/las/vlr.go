@@ -41,14 +41,6 @@ func (v VLR) Is(userID string, recordID uint16) bool {
 	return v.RecordID == recordID && v.UserID == userID
 }
 
-// headerSize is the size of the record's header in the file.
-func (v *VLR) headerSize() int {
-	if v.Extended {
-		return evlrHeaderSize
-	}
-	return vlrHeaderSize
-}
-
 // check says why a record cannot be written.
 func (v *VLR) check() error {
 	if len(v.UserID) > 16 || len(v.Description) > 32 {

@@ -90,7 +90,7 @@ func (f optionFlags) text(stdin io.Reader) (string, error) {
 		if err != nil {
 			return "", usagef("--options: %w", err)
 		}
-		defer file.Close() //nolint:errcheck // read only
+		defer file.Close()
 		r = file
 	}
 	data, err := io.ReadAll(io.LimitReader(r, optionsLimit+1))

@@ -58,7 +58,7 @@ func (p *Program) view(ctx context.Context, dir, addr string) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer handler.Close() //nolint:errcheck // read only
+	defer handler.Close()
 	fmt.Fprintf(p.Stdout, "%s is at http://%s/ (Ctrl-C ends)\n", dir, listener.Addr())
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan error, 1)
@@ -73,6 +73,8 @@ func (p *Program) view(ctx context.Context, dir, addr string) error {
 	if err := srv.Shutdown(stop); err != nil {
 		_ = srv.Close() // cuts off what would not end
 	}
-	<-done
+	if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }

@@ -45,36 +45,50 @@ type Variable struct {
 // Variables lists all variables that the program reads.
 func Variables() []Variable {
 	return []Variable{
-		{Name: "SLATE360_MEMORY", Default: "70 % of the machine or container", Example: "8G",
+		{
+			Name: "SLATE360_MEMORY", Default: "70 % of the machine or container", Example: "8G",
 			Doc: "Memory a job may use: bytes, or a number with K, M, G or T (binary).",
-			set: func(c *Config, v string) (err error) { c.Memory, err = ParseSize(v); return err }},
-		{Name: "SLATE360_WORKERS", Default: "all processors", Example: "4",
+			set: func(c *Config, v string) (err error) { c.Memory, err = ParseSize(v); return err },
+		},
+		{
+			Name: "SLATE360_WORKERS", Default: "all processors", Example: "4",
 			Doc: "Goroutines that a stage uses.",
-			set: func(c *Config, v string) (err error) { c.Workers, err = parseCount(v, 1, 4096); return err }},
-		{Name: "SLATE360_DATA_DIR", Default: "slate360 in the user's data folder", Example: "/var/lib/slate360",
+			set: func(c *Config, v string) (err error) { c.Workers, err = parseCount(v, 1, 4096); return err },
+		},
+		{
+			Name: "SLATE360_DATA_DIR", Default: "slate360 in the user's data folder", Example: "/var/lib/slate360",
 			Doc: "Folder of the embedded store.",
-			set: func(c *Config, v string) error { c.DataDir = v; return nil }},
-		{Name: "SLATE360_ADDR", Default: "127.0.0.1:8360", Example: "127.0.0.1:8360",
+			set: func(c *Config, v string) error { c.DataDir = v; return nil },
+		},
+		{
+			Name: "SLATE360_ADDR", Default: "127.0.0.1:8360", Example: "127.0.0.1:8360",
 			Doc: "Address and port that the server listens on.",
-			set: func(c *Config, v string) error { c.Addr = v; return checkAddr(v) }},
-		{Name: "SLATE360_LOG_LEVEL", Default: "warn", Example: "info",
+			set: func(c *Config, v string) error { c.Addr = v; return checkAddr(v) },
+		},
+		{
+			Name: "SLATE360_LOG_LEVEL", Default: "warn", Example: "info",
 			Doc: "What is logged to standard error: debug, info, warn or error.",
 			set: func(c *Config, v string) error {
 				c.LogLevel = strings.ToLower(v)
 				return oneOf(c.LogLevel, "debug", "info", "warn", "error")
-			}},
-		{Name: "SLATE360_LOG_FORMAT", Default: "text", Example: "json",
+			},
+		},
+		{
+			Name: "SLATE360_LOG_FORMAT", Default: "text", Example: "json",
 			Doc: "How it is logged: text or json.",
 			set: func(c *Config, v string) error {
 				c.LogFormat = strings.ToLower(v)
 				return oneOf(c.LogFormat, "text", "json")
-			}},
-		{Name: "SLATE360_ENGINES", Default: "auto for every stage", Example: "smrf=native,ept=auto",
+			},
+		},
+		{
+			Name: "SLATE360_ENGINES", Default: "auto for every stage", Example: "smrf=native,ept=auto",
 			Doc: "Engines of stages, STAGE=NAME separated by commas. Options of a job and --engine come before it.",
 			set: func(c *Config, v string) (err error) {
 				c.Engines, err = ParseEngines(strings.Split(v, ","))
 				return err
-			}},
+			},
+		},
 	}
 }
 

@@ -52,22 +52,38 @@ func (e *NotInstalledError) Error() string {
 // Known lists the programs that pipelines may have engines for.
 func Known() []Program {
 	return []Program{
-		{Name: "pdal", VersionArgs: []string{"--version"},
-			Adds: "filters and conversions of point clouds", Install: "conda install -c conda-forge pdal"},
-		{Name: "entwine", VersionArgs: []string{"--version"},
-			Adds: "EPT", Install: "conda install -c conda-forge entwine"},
-		{Name: "untwine",
-			Adds: "COPC", Install: "conda install -c conda-forge untwine"},
-		{Name: "py3dtiles", VersionArgs: []string{"--version"},
-			Adds: "3D Tiles", Install: "pip install py3dtiles"},
-		{Name: "colmap", VersionArgs: []string{"help"},
-			Adds: "photogrammetry from photos", Install: "apt install colmap"},
-		{Name: "openmvs", Executables: []string{"DensifyPointCloud"},
-			Adds: "dense photogrammetry", Install: "build it from its sources, or use a container that has it"},
-		{Name: "gltf-pipeline", VersionArgs: []string{"--version"},
-			Adds: "GLB with Draco", Install: "npm install -g gltf-pipeline"},
-		{Name: "gltf-transform", VersionArgs: []string{"--version"},
-			Adds: "optimised GLB", Install: "npm install -g @gltf-transform/cli"},
+		{
+			Name: "pdal", VersionArgs: []string{"--version"},
+			Adds: "filters and conversions of point clouds", Install: "conda install -c conda-forge pdal",
+		},
+		{
+			Name: "entwine", VersionArgs: []string{"--version"},
+			Adds: "EPT", Install: "conda install -c conda-forge entwine",
+		},
+		{
+			Name: "untwine",
+			Adds: "COPC", Install: "conda install -c conda-forge untwine",
+		},
+		{
+			Name: "py3dtiles", VersionArgs: []string{"--version"},
+			Adds: "3D Tiles", Install: "pip install py3dtiles",
+		},
+		{
+			Name: "colmap", VersionArgs: []string{"help"},
+			Adds: "photogrammetry from photos", Install: "apt install colmap",
+		},
+		{
+			Name: "openmvs", Executables: []string{"DensifyPointCloud"},
+			Adds: "dense photogrammetry", Install: "build it from its sources, or use a container that has it",
+		},
+		{
+			Name: "gltf-pipeline", VersionArgs: []string{"--version"},
+			Adds: "GLB with Draco", Install: "npm install -g gltf-pipeline",
+		},
+		{
+			Name: "gltf-transform", VersionArgs: []string{"--version"},
+			Adds: "optimised GLB", Install: "npm install -g @gltf-transform/cli",
+		},
 	}
 }
 

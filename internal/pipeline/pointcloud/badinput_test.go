@@ -21,7 +21,6 @@ type scan struct {
 	format uint8
 	points [][3]int32
 	edit   func(h *las.Header)
-	extra  int
 }
 
 // write makes a LAZ file.

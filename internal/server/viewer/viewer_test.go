@@ -73,7 +73,7 @@ func get(t *testing.T, url string, edit func(r *http.Request)) (*http.Response, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
