@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -113,15 +114,15 @@ func TestSMRFDegenerate(t *testing.T) {
 	for name, xyz := range map[string][]int32{
 		"none": nil, "one": {1, 2, 3}, "equal": {1, 1, 1, 1, 1, 1, 1, 1, 1}, "row": {0, 0, 0, 5, 0, 0, 50, 0, 0},
 	} {
-		n := 0
+		var found atomic.Int64
 		if err := SMRF(context.Background(), Cloud{xyz, [3]float64{1, 1, 1}}, p, 3, all, nil, func(_ int, g bool) {
 			if g {
-				n++
+				found.Add(1)
 			}
 		}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n != len(xyz)/3 && name != "row" {
+		if n := int(found.Load()); n != len(xyz)/3 && name != "row" {
 			t.Errorf("%s: %d of %d are ground", name, n, len(xyz)/3)
 		}
 	}

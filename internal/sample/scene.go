@@ -209,8 +209,8 @@ const (
 // pulse appends what one pulse hits, from above.
 func (s *scene) pulse(r *rand.Rand, x, y float64, hits []hit) []hit {
 	z, class, rgb := s.ground(x, y)
-	if class == classWater && r.Float64() < .75 {
-		return hits // a lake mirrors most pulses away
+	if class == classWater && r.Float64() < .4 {
+		return hits // a lake mirrors many pulses away
 	}
 	switch chance := r.Float64(); {
 	case chance < lowNoiseShare:

@@ -14,6 +14,7 @@ import (
 
 	"slate360.ai/worker/internal/job"
 	"slate360.ai/worker/internal/pipeline"
+	"slate360.ai/worker/internal/pipeline/thumbnail"
 )
 
 // Products of the stages.
@@ -97,6 +98,17 @@ func Definition() pipeline.Definition {
 				Enabled: wants(job.TypeTiles3D), Depends: dependsOnFilters, Engines: native(runTiles),
 			},
 			{
+				Name: "dem", Title: "Modelling heights", Weight: 1, Version: 1,
+				Inputs: classified, Memory: demMemory, Enabled: wants(job.TypeDSM, job.TypeDTM),
+				Depends: func(o job.Options) any { return []any{o.CRS, o.Filters, o.Wants(job.TypeDSM), o.Wants(job.TypeDTM)} },
+				Engines: native(runDEM),
+			},
+			{
+				Name: "thumbnail", Title: "Drawing thumbnail", Weight: 1, Version: 1,
+				Inputs: classified, Memory: thumbnailMemory, Enabled: wants(job.TypeThumbnail),
+				Depends: dependsOnFilters, Engines: native(runThumbnail),
+			},
+			{
 				Name: "analysis", Title: "Summing up", Weight: 0.5, Version: 1,
 				Inputs: classified, Depends: dependsOnFilters, Engines: native(runAnalysis),
 			},
@@ -145,6 +157,12 @@ func points(s *pipeline.Context) int64 {
 func indexMemory(s *pipeline.Context) int64  { return points(s) * indexBytes }
 func filterMemory(s *pipeline.Context) int64 { return points(s) * filterBytes }
 func treeMemory(s *pipeline.Context) int64   { return points(s) * treeBytes }
+
+// demMemory is that of a grid of about as many cells as there are points.
+func demMemory(s *pipeline.Context) int64 { return points(s) * demCellBytes }
+
+// thumbnailMemory is that of samples: depth, point and light, some of them twice.
+func thumbnailMemory(*pipeline.Context) int64 { return thumbnail.Width * thumbnail.Height * 4 * 28 }
 
 // encodeMemory is that of one node, of a source chunk, and of their compressed
 // bytes for each worker.

@@ -278,7 +278,7 @@ func TestResultListsOutputs(t *testing.T) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	for _, want := range []string{job.TypeLAZ, job.TypeCOPC, job.TypeEPT, job.TypeTiles3D} {
+	for _, want := range []string{job.TypeLAZ, job.TypeCOPC, job.TypeEPT, job.TypeTiles3D, job.TypeDSM, job.TypeDTM, job.TypeThumbnail} {
 		if !types[want] {
 			t.Errorf("no output %s in %v", want, r.Outputs)
 		}
