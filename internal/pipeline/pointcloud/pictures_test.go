@@ -83,7 +83,7 @@ func TestThumbnails(t *testing.T) {
 						t.Fatalf("pixel %d, %d differs", x, y)
 					}
 					// The background is a light blue grey.
-					if !(bl >= g && g >= r && bl>>8 > 200) {
+					if bl < g || g < r || bl>>8 <= 200 {
 						covered++
 						colors[[3]uint32{r >> 12, g >> 12, bl >> 12}] = true
 					}

@@ -30,8 +30,8 @@ func Publish(s *pipeline.Context, picture *image.NRGBA) error {
 		name   string
 		encode func(w io.Writer) error
 	}{
-		{"thumbnail.png", (func(w io.Writer) error { return png.Encode(w, img) })},
-		{"thumbnail.webp", (func(w io.Writer) error { return nativewebp.Encode(w, img, nil) })},
+		{"thumbnail.png", func(w io.Writer) error { return png.Encode(w, img) }},
+		{"thumbnail.webp", func(w io.Writer) error { return nativewebp.Encode(w, img, nil) }},
 	} {
 		if err := write(s.OutputPath(f.name), f.encode); err != nil {
 			return fmt.Errorf("write %s: %w", f.name, err)
