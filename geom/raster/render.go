@@ -192,7 +192,7 @@ func Render(ctx context.Context, c Cloud, v View) (*image.NRGBA, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for range 2 + size/2 {
+	for range 3 + size {
 		b.close(v.Workers)
 	}
 	shade := b.eyeDome(cam.distance, v.Shading, v.Workers)
