@@ -11,7 +11,7 @@ FUZZTIME ?= 10s
 # The race detector needs cgo and a C compiler.
 RACE_PACKAGES := ./codec/... ./geom/... ./internal/...
 
-.PHONY: help setup setup-test setup-lint build test race lint fuzz bench demo run cross clean
+.PHONY: help setup setup-test setup-race setup-lint build test race lint fuzz bench demo run cross clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,9 @@ setup: ## install what a build needs and is missing
 
 setup-test: ## install the foreign readers that tests use
 	@./scripts/setup-tools.sh test
+
+setup-race: ## install what the race detector needs
+	@./scripts/setup-tools.sh race
 
 setup-lint: ## build the linters
 	@./scripts/setup-tools.sh lint
@@ -32,7 +35,7 @@ build: setup ## build bin/slate360-worker
 test: setup-test ## pass all tests, with all foreign readers
 	SLATE360_REQUIRE_TOOLS=1 go test ./...
 
-race: setup ## pass the tests under the race detector
+race: setup-race ## pass the tests under the race detector
 	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 lint: setup-lint ## linters, gofumpt, layers, known holes
@@ -56,8 +59,8 @@ demo: build ## make a sample scan, process it, show what came out
 	@find $(DEMO)/result -maxdepth 2 | sort
 	@echo "look at it: ./slate360-worker view $(DEMO)/result"
 
-run: build ## print what the program can do
-	$(BIN) --help
+run: demo ## look at the result of the demo in a browser
+	$(BIN) view $(DEMO)/result
 
 cross: setup ## build for all platforms
 	GOOS=linux GOARCH=amd64 go build -trimpath -o bin/linux-amd64/ ./cmd/slate360-worker

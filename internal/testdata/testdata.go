@@ -61,7 +61,7 @@ func tool(t testing.TB, name, path string) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	const hint = "foreign reader %s is not installed: run make setup"
+	const hint = "foreign reader %s is not installed: run make setup-test"
 	if os.Getenv("SLATE360_REQUIRE_TOOLS") == "1" {
 		t.Fatalf(hint, name)
 	}

@@ -52,6 +52,7 @@ type found struct {
 	Laspy     int64
 	Query     int64
 	Said      int64
+	Foreign   int64
 	Tiles     int64
 	Nodes     int64
 	Digest    [2]uint64
@@ -114,7 +115,7 @@ func TestOthersReadOutputs(t *testing.T) {
 				v.Filtered.Version != v.Source.Version || !reflect.DeepEqual(v.Filtered.VLRs, v.Source.VLRs) {
 				t.Errorf("filtered.laz is not the source with other classes: %+v, %+v", v.Filtered, v.Source)
 			}
-			if v.Copc.Laspy != n || v.Copc.Query != n || !v.Copc.CRS || v.Ept.Said != n {
+			if v.Copc.Laspy != n || v.Copc.Query != n || !v.Copc.CRS || v.Ept.Said != n || v.Ept.Foreign != n {
 				t.Errorf("COPC %+v, EPT %+v: want %d points", v.Copc, v.Ept, n)
 			}
 			if v.Tiles.Points != n || v.Tiles.Version != "1.1" || !reflect.DeepEqual(v.Tiles.Classes, v.Filtered.Classes) {

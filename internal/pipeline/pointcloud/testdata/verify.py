@@ -1,4 +1,4 @@
-"""Reads results with laspy (lazrs) and copclib (lazperf) and prints what it found as JSON.
+"""Reads results with laspy (lazrs), copclib (lazperf) and ept-python, and prints what it found as JSON.
 
 usage: verify.py SOURCE RESULT_FOLDER NAME
 
@@ -6,12 +6,14 @@ Points of all outputs are compared by an order-independent digest: a 64-bit hash
 each point, summed up. Lists of faults are empty where all is well.
 """
 
+import asyncio
 import json
 import os
 import struct
 import sys
 
 import copclib
+import ept as ept_reader
 import laspy
 import numpy as np
 
@@ -184,7 +186,12 @@ def read_ept(folder, names, faults):
     files = len(os.listdir(os.path.join(folder, "ept-data")))
     if files != sum(1 for n in counts.values() if n):
         faults.append(f"ept-data has {files} files, the hierarchy names {len(counts)}")
-    return {"points": total, "said": ept["points"], "digest": sums, "classes": found, "nodes": len(counts)}
+    # A reader made for EPT finds its own way through the hierarchy.
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    foreign = ept_reader.EPT(folder).as_laspy(strictbounds=False)
+    if digest(foreign.points, names) != sums:
+        faults.append(f"ept-python finds {len(foreign.points)} points or other values")
+    return {"points": total, "said": ept["points"], "digest": sums, "classes": found, "nodes": len(counts), "foreign": len(foreign.points)}
 
 
 def read_glb(path):
