@@ -18,7 +18,7 @@ const (
 	recordKeys       = 34735
 	recordDoubles    = 34736
 	recordASCII      = 34737
-	unknownCRSAdvice = "outputs have local coordinates; give it with --set crs.source=EPSG:n"
+	unknownCRSAdvice = "outputs have local coordinates; give it with --crs EPSG:n"
 )
 
 // crsInfo is the coordinate reference system of the cloud as text, since products

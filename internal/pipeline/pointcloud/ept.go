@@ -88,6 +88,15 @@ func eptSchema(m *meta, to las.Layout, vlrs []las.VLR) ([]ept.Dimension, error) 
 		case "Red", "Green", "Blue":
 			factor = float64(m.ColorScale)
 		}
+		for i := range extra {
+			if x := &extra[i]; x.Name == d.Name && x.Options&las.ExtraHasScale != 0 {
+				e.Scale = &x.Scale[0]
+				e.Offset = new(float64)
+				if x.Options&las.ExtraHasOffset != 0 {
+					e.Offset = &x.Offset[0]
+				}
+			}
+		}
 		if o := m.Stats.find(d.Name); o != nil && o.Count > 0 && d.Name != "Classification" {
 			if o.Scale != 1 {
 				factor = o.Scale

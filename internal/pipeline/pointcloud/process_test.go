@@ -300,3 +300,17 @@ func TestResultListsOutputs(t *testing.T) {
 		t.Errorf("CRS %+v", c)
 	}
 }
+
+// BenchmarkProcess runs the whole pipeline on 10.65 million points.
+func BenchmarkProcess(b *testing.B) {
+	source := testdata.Path(b, "pointcloud/autzen.laz")
+	var points float64
+	for b.Loop() {
+		_, err := pipeline.Run(context.Background(), Definition(), pipeline.Request{Source: source, OutDir: b.TempDir(), Options: job.DefaultOptions()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		points += 10653336
+	}
+	b.ReportMetric(points/b.Elapsed().Seconds(), "points/s")
+}

@@ -104,7 +104,7 @@ func runTiles(ctx context.Context, s *pipeline.Context) error {
 	}
 	where, err := newPlace(c.meta)
 	if err != nil {
-		return pipeline.BadInput(fmt.Errorf("place the cloud on the globe: %w", err), "the coordinate system may not be that of the file: give it with --set crs.source=EPSG:n")
+		return pipeline.BadInput(fmt.Errorf("place the cloud on the globe: %w", err), "the coordinate system may not be that of the file: give it with --crs EPSG:n")
 	}
 	entry := s.OutputPath("3dtiles/tileset.json")
 	dir := filepath.Dir(entry)
