@@ -2,6 +2,7 @@ package pointcloud
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -191,6 +192,65 @@ func TestTruncated(t *testing.T) {
 	analysis(t, r, "points", &n)
 	if n < 250000 || n > 320000 || len(r.Warnings) == 0 {
 		t.Errorf("%d points, warnings %q", n, r.Warnings)
+	}
+}
+
+// TestExtraBytes holds that extra dimensions come through conversion, octree and
+// compression with their points.
+func TestExtraBytes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "extra.laz")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	vlr := las.ExtraBytesVLR([]las.ExtraBytes{{Type: las.TypeUint32, Name: "id"}, {Type: las.TypeFloat64, Name: "amplitude"}})
+	h := las.Header{VersionMajor: 1, VersionMinor: 2, PointFormat: 1, PointRecordLength: 28 + 12, Compressed: true, Scale: [3]float64{.01, .01, .01}}
+	w, err := las.NewWriter(f, h, []las.VLR{vlr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := las.NewLayout(1, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	points := meadow(80000)
+	rec := make([]byte, l.Length)
+	for i, p := range points {
+		l.SetXYZ(rec, p[0], p[1], p[2])
+		l.SetReturns(rec, 1, 1)
+		binary.LittleEndian.PutUint32(rec[28:], uint32(i))
+		if err := w.Write(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir, _ := process(t, path, func(o *job.Options) { o.Formats = []string{job.TypeCOPC} })
+	r, err := las.Open(filepath.Join(dir, "copc", "extra.copc.laz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	extra, err := las.FindExtraBytes(r.VLRs(), r.Layout())
+	if err != nil || len(extra) != 2 || extra[0].Name != "id" {
+		t.Fatalf("extra dimensions %+v, %v", extra, err)
+	}
+	seen := make([]bool, len(points))
+	if err := r.Each(context.Background(), 1, func(_ las.Chunk, records []byte) error {
+		to := r.Layout()
+		for ; len(records) > 0; records = records[to.Length:] {
+			id := int(extra[0].Raw(records[:to.Length], 0))
+			x, y, z := to.XYZ(records)
+			if seen[id] || points[id] != [3]int32{x, y, z} {
+				t.Fatalf("point %d comes twice, or elsewhere", id)
+			}
+			seen[id] = true
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -23,7 +23,6 @@ type meta struct {
 	Cube    morton.Cube `json:"cube"`
 	Stats   *statistics `json:"stats"`
 	CRS     crsInfo     `json:"crs"`
-	Classes bool        `json:"classes"` // the source has classes other than 0 and 1
 	// ColorScale is 256 where 8-bit colours are stored in the 16 bits, else 1.
 	ColorScale uint16 `json:"colorScale"`
 	HasColor   bool   `json:"hasColor"`

@@ -42,6 +42,9 @@ func (c crsInfo) crs() (*crs.CRS, error) {
 // findCRS takes the CRS that the job says, else that of the file, WKT first.
 // Unknown ones are a warning: the cloud then has local coordinates.
 func findCRS(s *pipeline.Context, vlrs []las.VLR) crsInfo {
+	if s.Options().CRS.Target != "" {
+		s.Warn("option crs.target has no effect yet: outputs stay in the coordinate system of the source, 3D Tiles in EPSG:4978")
+	}
 	if text := s.Options().CRS.Source; text != "" {
 		c, err := crs.Parse(text)
 		if err == nil {

@@ -52,8 +52,10 @@ func runIndex(ctx context.Context, s *pipeline.Context) error {
 	m.Min, m.Max = stats.bounds()
 	m.Cube = morton.NewCube(m.Min, m.Max, m.Header.Scale)
 	m.ColorScale, m.HasColor = stats.colors()
-	m.Classes = stats.hasClasses()
 	m.CRS = findCRS(s, r.VLRs())
+	if c, err := m.CRS.crs(); err == nil && c != nil && c.IsGeographic() {
+		s.Warn("coordinates are degrees beside heights in metres: the levels of COPC, EPT and 3D Tiles are uneven; project the scan for better ones")
+	}
 	order, err := morton.Sort(ctx, xyz, m.Cube, s.Workers())
 	if err != nil {
 		return err

@@ -69,8 +69,8 @@ func TestThumbnails(t *testing.T) {
 	for name, source := range sources {
 		t.Run(name, func(t *testing.T) {
 			dir, _ := process(t, source, func(o *job.Options) { o.Formats = []string{job.TypeThumbnail} })
-			a := decode1(t, filepath.Join(dir, "thumbnail.png"), func(f *os.File) (image.Image, error) { return png.Decode(f) })
-			b := decode1(t, filepath.Join(dir, "thumbnail.webp"), func(f *os.File) (image.Image, error) { return webp.Decode(f) })
+			a := openImage(t, filepath.Join(dir, "thumbnail.png"), func(f *os.File) (image.Image, error) { return png.Decode(f) })
+			b := openImage(t, filepath.Join(dir, "thumbnail.webp"), func(f *os.File) (image.Image, error) { return webp.Decode(f) })
 			if a.Bounds() != b.Bounds() || a.Bounds().Dx() != 1024 || a.Bounds().Dy() != 768 {
 				t.Fatalf("sizes %v and %v", a.Bounds(), b.Bounds())
 			}
@@ -96,7 +96,7 @@ func TestThumbnails(t *testing.T) {
 	}
 }
 
-func decode1(t *testing.T, path string, decode func(f *os.File) (image.Image, error)) image.Image {
+func openImage(t *testing.T, path string, decode func(f *os.File) (image.Image, error)) image.Image {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {

@@ -296,14 +296,3 @@ func (s *statistics) colors() (scale uint16, has bool) {
 	}
 	return 1, true
 }
-
-// hasClasses tells whether somebody classified the points before.
-func (s *statistics) hasClasses() bool {
-	var others uint64
-	for c, n := range s.Classes {
-		if c > 1 {
-			others += n
-		}
-	}
-	return others > 0
-}
