@@ -18,11 +18,11 @@ type meta struct {
 	Points uint64     `json:"points"`
 	Header las.Header `json:"header"`
 	// Min and Max are raw coordinates, Real ones those in the unit of the CRS.
-	Min     [3]int32    `json:"min"`
-	Max     [3]int32    `json:"max"`
-	Cube    morton.Cube `json:"cube"`
-	Stats   *statistics `json:"stats"`
-	CRS     crsInfo     `json:"crs"`
+	Min   [3]int32    `json:"min"`
+	Max   [3]int32    `json:"max"`
+	Cube  morton.Cube `json:"cube"`
+	Stats *statistics `json:"stats"`
+	CRS   crsInfo     `json:"crs"`
 	// ColorScale is 256 where 8-bit colours are stored in the 16 bits, else 1.
 	ColorScale uint16 `json:"colorScale"`
 	HasColor   bool   `json:"hasColor"`
