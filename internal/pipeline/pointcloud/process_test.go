@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"slate360.ai/worker/codec/las"
 	"slate360.ai/worker/internal/job"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/testdata"
@@ -222,21 +221,7 @@ func TestClassesOfReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir, _ := process(t, source, func(o *job.Options) { o.Formats = []string{job.TypeLAZ} })
-	r, err := las.Open(filepath.Join(dir, "filtered.laz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	got := make([]uint8, r.NumPoints())
-	l := r.Layout()
-	if err := r.Each(context.Background(), 2, func(c las.Chunk, records []byte) error {
-		for i := range c.Points {
-			got[int(c.First)+i] = l.Classification(records[i*l.Length : (i+1)*l.Length])
-		}
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	got := classesOf(t, filepath.Join(dir, filteredName))
 	if len(got) != len(want) {
 		t.Fatalf("%d points, the reference has %d", len(got), len(want))
 	}
