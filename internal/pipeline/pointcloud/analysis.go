@@ -76,11 +76,7 @@ func className(class int) string {
 
 // runAnalysis sums up what is known of the cloud, with the classes of the filters.
 func runAnalysis(ctx context.Context, s *pipeline.Context) error {
-	c, err := openCloud(s)
-	if err != nil {
-		return err
-	}
-	class, err := c.classes(s)
+	c, class, err := openClassified(s)
 	if err != nil {
 		return err
 	}

@@ -146,6 +146,16 @@ func (c *cloud) classes(s *pipeline.Context) ([]uint8, error) {
 	return class, nil
 }
 
+// openClassified gives the cloud and its classes as the filters left them.
+func openClassified(s *pipeline.Context) (*cloud, []uint8, error) {
+	c, err := openCloud(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	class, err := c.classes(s)
+	return c, class, err
+}
+
 func readJSON(path string, v any) error {
 	b, err := os.ReadFile(path)
 	if err != nil {

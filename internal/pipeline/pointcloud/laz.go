@@ -19,11 +19,7 @@ const filteredName = "filtered.laz"
 // order of points. Where the source is compressed in layers, only the layer of
 // the class is compressed anew and all else is copied.
 func runLAZ(ctx context.Context, s *pipeline.Context) error {
-	c, err := openCloud(s)
-	if err != nil {
-		return err
-	}
-	class, err := c.classes(s)
+	c, class, err := openClassified(s)
 	if err != nil {
 		return err
 	}

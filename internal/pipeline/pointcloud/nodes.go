@@ -97,15 +97,11 @@ func breadthFirst(nodes []octree.Node) []int {
 
 // runEncode compresses each node once, for COPC and EPT.
 func runEncode(ctx context.Context, s *pipeline.Context) error {
-	c, err := openCloud(s)
+	c, class, err := openClassified(s)
 	if err != nil {
 		return err
 	}
 	tree, err := openTree(s)
-	if err != nil {
-		return err
-	}
-	class, err := c.classes(s)
 	if err != nil {
 		return err
 	}

@@ -19,11 +19,7 @@ import (
 
 // runThumbnail draws the cloud by its colours, else by its height.
 func runThumbnail(ctx context.Context, s *pipeline.Context) error {
-	c, err := openCloud(s)
-	if err != nil {
-		return err
-	}
-	class, err := c.classes(s)
+	c, class, err := openClassified(s)
 	if err != nil {
 		return err
 	}
@@ -84,11 +80,7 @@ const demSpacings = 1.5
 
 // runDEM writes the models of surface and terrain.
 func runDEM(ctx context.Context, s *pipeline.Context) error {
-	c, err := openCloud(s)
-	if err != nil {
-		return err
-	}
-	class, err := c.classes(s)
+	c, class, err := openClassified(s)
 	if err != nil {
 		return err
 	}

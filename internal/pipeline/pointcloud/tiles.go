@@ -90,15 +90,11 @@ func (p *place) transform() *[16]float64 {
 
 // runTiles writes the nodes of the octree as glTF point clouds and a tileset.
 func runTiles(ctx context.Context, s *pipeline.Context) error {
-	c, err := openCloud(s)
+	c, class, err := openClassified(s)
 	if err != nil {
 		return err
 	}
 	tree, err := openTree(s)
-	if err != nil {
-		return err
-	}
-	class, err := c.classes(s)
 	if err != nil {
 		return err
 	}
