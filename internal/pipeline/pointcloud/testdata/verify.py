@@ -18,7 +18,8 @@ import laspy
 import numpy as np
 
 DIMENSIONS = ["X", "Y", "Z", "intensity", "return_number", "number_of_returns", "scan_direction_flag",
-              "edge_of_flight_line", "user_data", "point_source_id", "gps_time", "red", "green", "blue"]
+              "edge_of_flight_line", "user_data", "point_source_id", "gps_time", "red", "green", "blue",
+              "nir", "scan_angle", "scanner_channel", "synthetic", "key_point", "withheld", "overlap"]
 
 
 def mix(h):
