@@ -77,6 +77,10 @@ type Task interface {
 	Progress(ctx context.Context, value any) error
 	// Log appends a line to the job's log in the queue.
 	Log(ctx context.Context, line string) error
+	// Verify asks the queue whether the lock is still ours, and extends it: nil, or
+	// ErrLost. Handlers call it before they write what another owner must not find
+	// overwritten; a process that was stopped for a while learns it here first.
+	Verify(ctx context.Context) error
 }
 
 // Handler runs one job. What it returns becomes the job's return value, its
@@ -149,6 +153,11 @@ type RunOptions struct {
 	// KeepCompleted and KeepFailed are how many finished jobs, and for how long,
 	// stay in the queue where a job does not say; zero values keep all.
 	KeepCompleted, KeepFailed Keep
+	// Dead is called before a job fails without a handler having run (its worker
+	// was lost more than MaxStalled times), so that whoever keeps records of jobs
+	// can write the end of it; nil is none. It is called while the lock is held,
+	// and may be called again where the process dies in it.
+	Dead func(ctx context.Context, t Task, reason error)
 	// Error is told of what goes wrong beside the jobs (connection, renewal), one
 	// call at a time; nil drops it.
 	Error func(error)
