@@ -88,7 +88,11 @@ func (p *Program) diagnose(ctx context.Context) (diagnosis, error) {
 		d.Faults = faults.Faults
 	}
 	for _, v := range config.Variables() {
-		d.Variables = append(d.Variables, variableState{Name: v.Name, Value: os.Getenv(v.Name), Default: v.Default, Doc: v.Doc})
+		value := os.Getenv(v.Name)
+		if v.Secret && value != "" {
+			value = config.Redact(value)
+		}
+		d.Variables = append(d.Variables, variableState{Name: v.Name, Value: value, Default: v.Default, Doc: v.Doc})
 	}
 	users := p.engineUsers()
 	for _, program := range engine.Known() {

@@ -28,6 +28,9 @@ type Config struct {
 	LogLevel, LogFormat string
 	// Engines are the choices of SLATE360_ENGINES, stage → engine.
 	Engines map[string]string
+	Services
+
+	pathStyleSet bool
 }
 
 // Variable is one variable of the environment.
@@ -39,11 +42,15 @@ type Variable struct {
 	Doc string
 	// Example is a value that passes, for .env.example.
 	Example string
+	// Secret says that its value is not shown.
+	Secret bool
 	set     func(c *Config, value string) error
 }
 
 // Variables lists all variables that the program reads.
-func Variables() []Variable {
+func Variables() []Variable { return append(baseVariables(), serviceVariables()...) }
+
+func baseVariables() []Variable {
 	return []Variable{
 		{
 			Name: "SLATE360_MEMORY", Default: "70 % of the machine or container", Example: "8G",
@@ -111,7 +118,7 @@ func Load(dotenv string) (Config, error) {
 	if err := loadDotenv(dotenv); err != nil {
 		faults = append(faults, err.Error())
 	}
-	c := Config{Addr: "127.0.0.1:8360", DataDir: defaultDataDir(), LogLevel: "warn", LogFormat: "text", Engines: map[string]string{}}
+	c := Config{Addr: "127.0.0.1:8360", DataDir: defaultDataDir(), LogLevel: "warn", LogFormat: "text", Engines: map[string]string{}, Services: defaultServices()}
 	for _, v := range Variables() {
 		value := strings.TrimSpace(os.Getenv(v.Name))
 		if value == "" {
@@ -121,6 +128,7 @@ func Load(dotenv string) (Config, error) {
 			faults = append(faults, fmt.Sprintf("%s: %v", v.Name, err))
 		}
 	}
+	faults = append(faults, c.complete()...)
 	faults = append(faults, unknown(os.Environ())...)
 	if len(faults) > 0 {
 		return c, &Error{Faults: faults}

@@ -18,7 +18,7 @@ func unknown(env []string) []string {
 			slices.ContainsFunc(vars, func(v Variable) bool { return v.Name == name }) {
 			continue
 		}
-		if slices.ContainsFunc([]string{"SLATE360_TEST", "SLATE360_REQUIRE", "SLATE360_FULL", "SLATE360_API_URL"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
+		if slices.ContainsFunc([]string{"SLATE360_TEST", "SLATE360_REQUIRE", "SLATE360_FULL"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			continue
 		}
 		if best := nearest(name, vars); best != "" {
