@@ -44,7 +44,7 @@ type Variable struct {
 	Example string
 	// Secret says that its value is not shown.
 	Secret bool
-	set     func(c *Config, value string) error
+	set    func(c *Config, value string) error
 }
 
 // Variables lists all variables that the program reads.

@@ -206,7 +206,11 @@ func outputVariables() []Variable {
 		{
 			Name: "SLATE360_S3_PATH_STYLE", Default: "true with AWS_ENDPOINT_URL_S3", Example: "true",
 			Doc: "Whether the bucket's name goes into the path of addresses.",
-			set: func(c *Config, v string) (err error) { c.S3PathStyle, err = parseBool(v); c.pathStyleSet = true; return err },
+			set: func(c *Config, v string) (err error) {
+				c.S3PathStyle, err = parseBool(v)
+				c.pathStyleSet = true
+				return err
+			},
 		},
 		{
 			Name: "SLATE360_PUBLIC_URL", Default: "the bucket's own", Example: "https://cdn.example.com",

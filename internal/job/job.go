@@ -119,7 +119,9 @@ type Progress struct {
 	Time  time.Time `json:"time"`
 	Stage string    `json:"stage,omitempty"`
 	// Title is the stage's name for people.
-	Title  string `json:"title,omitempty"`
+	Title string `json:"title,omitempty"`
+	// Status is what the job's record shows while the stage runs.
+	Status Status `json:"status,omitempty"`
 	Engine string `json:"engine,omitempty"`
 	// StagePercent is that of the stage, Percent that of the job; 0 to 100.
 	StagePercent float64 `json:"stagePct"`

@@ -44,6 +44,9 @@ type Stage struct {
 	// Outputs are the products this stage makes: files or folders of the
 	// workspace. One that was not written by the end of the stage is an error.
 	Outputs []string
+	// Status is what the job's record shows while the stage runs; empty is
+	// job.StatusProcessing.
+	Status job.Status
 	// Weight is the share of the stage in the progress of the job; 0 counts as 1.
 	Weight float64
 	// Memory estimates the peak bytes of the stage; nil is little. It is asked
@@ -82,6 +85,13 @@ func (s *Stage) weight() float64 {
 		return 1
 	}
 	return s.Weight
+}
+
+func (s *Stage) status() job.Status {
+	if s.Status == "" {
+		return job.StatusProcessing
+	}
+	return s.Status
 }
 
 func (s *Stage) title() string {

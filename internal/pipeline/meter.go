@@ -119,7 +119,7 @@ func (m *meter) report() {
 		}
 		s.shown = [2]float64{done, total}
 		p := job.Progress{
-			Event: job.EventStageProgress, Stage: s.task.stage.Name, Title: s.task.stage.title(),
+			Event: job.EventStageProgress, Stage: s.task.stage.Name, Title: s.task.stage.title(), Status: s.task.stage.status(),
 			Engine: s.task.engine.Name, StagePercent: 100 * s.task.context.fraction(), Done: done, Total: total,
 		}
 		m.fill(&p)

@@ -364,7 +364,7 @@ func (r *runner) resume(t *task, rec *stageRecord) {
 	r.meter.finish(t, true)
 	r.log.Info("stage resumed", "stage", t.stage.Name)
 	r.meter.emit(job.Progress{
-		Event: job.EventStageResumed, Stage: t.stage.Name, Title: t.stage.title(), Engine: rec.Engine,
+		Event: job.EventStageResumed, Stage: t.stage.Name, Title: t.stage.title(), Status: t.stage.status(), Engine: rec.Engine,
 		StagePercent: 100, Result: &res,
 	})
 }
@@ -389,7 +389,7 @@ func (r *runner) conclude(o outcome) error {
 	res := o.record.result(t.stage.Name, false)
 	r.log.Info("stage finished", "stage", res.Name, "engine", res.Engine, "seconds", res.Seconds, "peak", res.PeakBytes)
 	r.meter.emit(job.Progress{
-		Event: job.EventStageFinished, Stage: t.stage.Name, Title: t.stage.title(), Engine: res.Engine,
+		Event: job.EventStageFinished, Stage: t.stage.Name, Title: t.stage.title(), Status: t.stage.status(), Engine: res.Engine,
 		StagePercent: 100, Result: &res,
 	})
 	return nil
@@ -421,7 +421,7 @@ func (r *runner) runStage(ctx context.Context, t *task) (o outcome) {
 	r.log.Info("stage started", "stage", t.stage.Name, "engine", t.engine.Name, "memory", t.memory)
 	r.meter.begin(t)
 	r.meter.emit(job.Progress{
-		Event: job.EventStageStarted, Stage: t.stage.Name, Title: t.stage.title(), Engine: t.engine.Name,
+		Event: job.EventStageStarted, Stage: t.stage.Name, Title: t.stage.title(), Status: t.stage.status(), Engine: t.engine.Name,
 	})
 	start := time.Now()
 	if o.err = t.engine.Run(ctx, t.context); o.err != nil {

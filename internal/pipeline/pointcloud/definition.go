@@ -41,7 +41,7 @@ func Definition() pipeline.Definition {
 		Name: "pointcloud",
 		Stages: []pipeline.Stage{
 			{
-				Name: "index", Title: "Reading points", Weight: 3, Version: 1,
+				Name: "index", Status: job.StatusAnalyzing, Title: "Reading points", Weight: 3, Version: 1,
 				Outputs: indexed, Memory: indexMemory, Depends: dependsOnCRS, Engines: native(runIndex),
 			},
 			{
@@ -72,28 +72,28 @@ func Definition() pipeline.Definition {
 				Depends: dependsOnCRS, Engines: native(runOctree),
 			},
 			{
-				Name: "encode", Title: "Compressing nodes", Weight: 3, Version: 1,
+				Name: "encode", Status: job.StatusOptimizing, Title: "Compressing nodes", Weight: 3, Version: 1,
 				Inputs: append([]string{productTree, productLevels}, classified...), Outputs: []string{productChunks, productNodes},
 				Memory: encodeMemory, Enabled: wants(job.TypeCOPC, job.TypeEPT),
 				Depends: dependsOnFilters, Engines: native(runEncode),
 			},
 			{
-				Name: "laz", Title: "Writing filtered LAZ", Weight: 2, Version: 1,
+				Name: "laz", Status: job.StatusOptimizing, Title: "Writing filtered LAZ", Weight: 2, Version: 1,
 				Inputs: classified, Memory: encodeMemory, Enabled: wants(job.TypeLAZ),
 				Depends: dependsOnFilters, Engines: native(runLAZ),
 			},
 			{
-				Name: "copc", Title: "Writing COPC", Weight: 1, Version: 1,
+				Name: "copc", Status: job.StatusGeneratingTiles, Title: "Writing COPC", Weight: 1, Version: 1,
 				Inputs: encoded, Enabled: wants(job.TypeCOPC),
 				Depends: dependsOnFilters, Engines: native(runCOPC),
 			},
 			{
-				Name: "ept", Title: "Writing Entwine Point Tiles", Weight: 1, Version: 1,
+				Name: "ept", Status: job.StatusGeneratingTiles, Title: "Writing Entwine Point Tiles", Weight: 1, Version: 1,
 				Inputs: encoded, Enabled: wants(job.TypeEPT),
 				Depends: dependsOnFilters, Engines: native(runEPT),
 			},
 			{
-				Name: "tiles", Title: "Writing 3D Tiles", Weight: 3, Version: 1,
+				Name: "tiles", Status: job.StatusGeneratingTiles, Title: "Writing 3D Tiles", Weight: 3, Version: 1,
 				Inputs: append([]string{productTree, productLevels}, classified...), Memory: encodeMemory,
 				Enabled: wants(job.TypeTiles3D), Depends: dependsOnFilters, Engines: native(runTiles),
 			},
@@ -109,7 +109,7 @@ func Definition() pipeline.Definition {
 				Depends: dependsOnFilters, Engines: native(runThumbnail),
 			},
 			{
-				Name: "analysis", Title: "Summing up", Weight: 0.5, Version: 1,
+				Name: "analysis", Status: job.StatusAnalyzing, Title: "Summing up", Weight: 0.5, Version: 1,
 				Inputs: classified, Depends: dependsOnFilters, Engines: native(runAnalysis),
 			},
 		},
