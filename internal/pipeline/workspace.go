@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"slate360.ai/worker/internal/filelock"
 )
 
 // workspace is the folder in which a job's stages leave what they make:
@@ -45,17 +47,17 @@ func (w *workspace) open() error {
 		if err != nil {
 			return fmt.Errorf("lock workspace: %w", err)
 		}
-		if err := lockFile(f); err != nil {
+		if err := filelock.Lock(f); err != nil {
 			held := &LockedError{Workspace: w.dir, PID: readPID(f)}
 			_ = f.Close()
-			if errors.Is(err, errLocked) {
+			if errors.Is(err, filelock.ErrHeld) {
 				return held
 			}
 			return fmt.Errorf("lock workspace %s: %w", w.dir, err)
 		}
 		// The process that held it before may have removed the file meanwhile:
 		// then this lock holds nobody off.
-		if sameFile(f, w.lockPath()) {
+		if filelock.SameFile(f, w.lockPath()) {
 			w.lock = f
 			return writePID(f)
 		}
@@ -64,15 +66,6 @@ func (w *workspace) open() error {
 			return fmt.Errorf("create workspace: %w", err)
 		}
 	}
-}
-
-func sameFile(f *os.File, path string) bool {
-	a, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(path)
-	return err == nil && os.SameFile(a, b)
 }
 
 func readPID(f *os.File) int {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package pipeline
+package filelock
 
 import (
 	"errors"
@@ -8,10 +8,8 @@ import (
 	"syscall"
 )
 
-var errLocked = errors.New("locked by another process")
-
-// lockFile takes an exclusive lock that goes with the process: flock(2).
-func lockFile(f *os.File) error {
+// Lock takes an exclusive lock that goes with the process: flock(2).
+func Lock(f *os.File) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
@@ -19,7 +17,7 @@ func lockFile(f *os.File) error {
 			return nil
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EWOULDBLOCK):
-			return errLocked
+			return ErrHeld
 		default:
 			return err
 		}
