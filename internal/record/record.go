@@ -95,6 +95,9 @@ type Condition struct {
 	// Owner, where not empty, must be the row's worker_id: a worker that lost its
 	// job does not write over the one that has it.
 	Owner string
+	// OrUnowned lets a row without a worker_id meet the condition Owner, too: a row
+	// that its producer wrote after the job had begun.
+	OrUnowned bool
 	// Unfinished demands that the row's status is neither completed nor failed.
 	Unfinished bool
 }
@@ -128,7 +131,8 @@ type Store interface {
 	Get(ctx context.Context, id string) (Record, error)
 	// List returns rows, newest created_at first.
 	List(ctx context.Context, f Filter) ([]Record, error)
-	// Delete removes a row; that there is none is no error.
+	// Delete removes a row; that there is none is no error, nor is an ID that the
+	// database cannot hold.
 	Delete(ctx context.Context, id string) error
 	// Ping tells whether the table can be read.
 	Ping(ctx context.Context) error
