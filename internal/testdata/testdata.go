@@ -46,6 +46,10 @@ func Python(t testing.TB) string {
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	root := filepath.Join(RepoRoot(t), ".tools")
+	built := filepath.Join(root, "bin", name)
+	if _, err := os.Stat(built); err == nil {
+		return built
+	}
 	if p, err := exec.LookPath(name); err == nil {
 		return p
 	}
@@ -54,6 +58,12 @@ func Tool(t testing.TB, name string) string {
 		p = filepath.Join(root, "venv", "bin", name)
 	}
 	return tool(t, name, p)
+}
+
+// Package returns the folder of an npm package of the test tools.
+func Package(t testing.TB, name string) string {
+	t.Helper()
+	return tool(t, name, filepath.Join(RepoRoot(t), ".tools", "node_modules", filepath.FromSlash(name)))
 }
 
 func tool(t testing.TB, name, path string) string {
