@@ -87,26 +87,26 @@ func (r *runner) retry(t *Task, err error) *rawJob {
 }
 
 func (r *runner) retryNow(ctx context.Context, t *Task, fields string) (any, error) {
-	k := &r.q.k
+	k := &t.q.k
 	push := "LPUSH"
 	if t.raw.opts.LIFO {
 		push = "RPUSH"
 	}
-	return r.q.call(ctx, "retryJob", t.raw.ID,
+	return t.q.call(ctx, "retryJob", t.raw.ID,
 		[]string{k.active, k.wait, k.paused, k.job(t.raw.ID), k.meta, k.events, k.delayed, k.prioritized, k.pc, k.marker, k.stalled},
 		k.base, now(), push, t.raw.ID, t.token, fields)
 }
 
 func (r *runner) release(ctx context.Context, t *Task) (any, error) {
-	k := &r.q.k
-	return r.q.call(ctx, "moveJobFromActiveToWait", t.raw.ID,
+	k := &t.q.k
+	return t.q.call(ctx, "moveJobFromActiveToWait", t.raw.ID,
 		[]string{k.active, k.wait, k.stalled, k.paused, k.meta, k.limiter, k.prioritized, k.marker, k.events},
 		t.raw.ID, t.token, k.job(t.raw.ID))
 }
 
 // delay lets a job wait; the attempt counts unless skip says so.
 func (r *runner) delay(ctx context.Context, t *Task, wait time.Duration, skip bool, fields *string) (any, error) {
-	k := &r.q.k
+	k := &t.q.k
 	args := []string{k.base, now(), t.raw.ID, t.token, itoa(wait.Milliseconds()), "0", "", "0", ""}
 	if skip {
 		args[5] = "1"
@@ -117,7 +117,7 @@ func (r *runner) delay(ctx context.Context, t *Task, wait time.Duration, skip bo
 	if r.fetchesNext() {
 		args[7], args[8] = "1", string(r.takeOptions(nil, t.token))
 	}
-	return r.q.call(ctx, "moveToDelayed", t.raw.ID,
+	return t.q.call(ctx, "moveToDelayed", t.raw.ID,
 		[]string{k.marker, k.active, k.prioritized, k.delayed, k.job(t.raw.ID), k.events, k.meta, k.stalled, k.wait, k.limiter, k.pc}, args...)
 }
 
@@ -125,7 +125,7 @@ func (r *runner) delay(ctx context.Context, t *Task, wait time.Duration, skip bo
 func (r *runner) fetchesNext() bool { return r.taking.Err() == nil }
 
 func (r *runner) moveToFinished(ctx context.Context, t *Task, target, field, value string, keep map[string]any, fields string) (any, error) {
-	k := &r.q.k
+	k := &t.q.k
 	set := k.completed
 	if target == "failed" {
 		set = k.failed
@@ -156,7 +156,7 @@ func (r *runner) moveToFinished(ctx context.Context, t *Task, target, field, val
 	if fields != "" {
 		args = append(args, fields)
 	}
-	return r.q.call(ctx, "moveToFinished", t.raw.ID, []string{
+	return t.q.call(ctx, "moveToFinished", t.raw.ID, []string{
 		k.wait, k.active, k.prioritized, k.events, k.stalled, k.limiter, k.delayed, k.paused, k.meta, k.pc,
 		set, k.job(t.raw.ID), k.base + "metrics:" + target, k.marker,
 	}, args...)
@@ -207,7 +207,7 @@ func (r *runner) unfinished(t *Task, err error) *rawJob {
 func (r *runner) settled(t *Task) bool {
 	ctx, cancel := context.WithTimeout(r.life, r.o.LockDuration)
 	defer cancel()
-	v, err := r.q.conn.Do(ctx, "GET", r.q.k.job(t.raw.ID)+":lock")
+	v, err := t.q.conn.Do(ctx, "GET", t.q.k.job(t.raw.ID)+":lock")
 	lock, _ := v.(string)
 	return err == nil && lock != t.token
 }

@@ -86,6 +86,13 @@ func (q *Queue) eval(ctx context.Context, name string, keys []string, args ...st
 	return v, nil
 }
 
+// on is the queue on another connection.
+func (q *Queue) on(conn Conn) *Queue {
+	other := *q
+	other.conn = conn
+	return &other
+}
+
 // codeError is a negative number that a script returned.
 type codeError struct {
 	code   int64

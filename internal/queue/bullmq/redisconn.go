@@ -242,6 +242,36 @@ func (c *redisConn) Eval(ctx context.Context, s *Script, keys, args []string) (a
 	return v, err
 }
 
+// slotConn runs scripts on a connection of its own.
+type slotConn struct {
+	*redisConn
+	client  rueidis.DedicatedClient
+	release func()
+}
+
+// Own returns a Conn whose scripts have a connection of their own: with few
+// callers at once that costs less than sharing one, where a goroutine writes and
+// another reads for all. Its Close leaves the rest open.
+func (c *redisConn) Own() Conn {
+	client, release := c.client.Dedicate()
+	return &slotConn{redisConn: c, client: client, release: release}
+}
+
+func (c *slotConn) Eval(ctx context.Context, s *Script, keys, args []string) (any, error) {
+	n := strconv.Itoa(len(keys))
+	v, err := reply(c.client.Do(ctx, c.client.B().Arbitrary("EVALSHA").Args(s.SHA, n).Keys(keys...).Args(args...).Build()))
+	var refused *ReplyError
+	if err == nil || errors.As(err, &refused) && !strings.HasPrefix(refused.Msg, "NOSCRIPT") {
+		return v, err
+	}
+	return c.redisConn.Eval(ctx, s, keys, args)
+}
+
+func (c *slotConn) Close() error {
+	c.release()
+	return nil
+}
+
 func (c *redisConn) Batch(ctx context.Context, batch [][]string) ([]any, error) {
 	built := make([]rueidis.Completed, len(batch))
 	for i, args := range batch {

@@ -19,6 +19,7 @@ import (
 // than queue.Task has is in its methods.
 type Task struct {
 	r     *runner
+	q     *Queue
 	raw   *rawJob
 	token string
 	since time.Time
@@ -40,26 +41,26 @@ func (t *Task) Progress(ctx context.Context, value any) error {
 	if err != nil {
 		return fmt.Errorf("encode progress: %w", err)
 	}
-	k := &t.r.q.k
-	_, err = t.r.q.call(ctx, "updateProgress", t.raw.ID, []string{k.job(t.raw.ID), k.events, k.meta}, t.raw.ID, string(data))
+	k := &t.q.k
+	_, err = t.q.call(ctx, "updateProgress", t.raw.ID, []string{k.job(t.raw.ID), k.events, k.meta}, t.raw.ID, string(data))
 	return err
 }
 
 // Log is of queue.Task.
 func (t *Task) Log(ctx context.Context, line string) error {
-	k := &t.r.q.k
+	k := &t.q.k
 	limit := ""
 	if t.raw.opts.KeepLogs > 0 {
 		limit = itoa(t.raw.opts.KeepLogs)
 	}
-	_, err := t.r.q.call(ctx, "addLog", t.raw.ID, []string{k.job(t.raw.ID), k.job(t.raw.ID) + ":logs"}, t.raw.ID, line, limit)
+	_, err := t.q.call(ctx, "addLog", t.raw.ID, []string{k.job(t.raw.ID), k.job(t.raw.ID) + ":logs"}, t.raw.ID, line, limit)
 	return err
 }
 
 // Verify is of queue.Task.
 func (t *Task) Verify(ctx context.Context) error {
-	k := &t.r.q.k
-	v, err := t.r.q.eval(ctx, "extendLock", []string{k.job(t.raw.ID) + ":lock", k.stalled},
+	k := &t.q.k
+	v, err := t.q.eval(ctx, "extendLock", []string{k.job(t.raw.ID) + ":lock", k.stalled},
 		t.token, itoa(t.r.o.LockDuration.Milliseconds()), t.raw.ID)
 	if err != nil {
 		return err
@@ -73,19 +74,19 @@ func (t *Task) Verify(ctx context.Context) error {
 
 // UpdateData replaces the data of the job.
 func (t *Task) UpdateData(ctx context.Context, data any) error {
-	return t.r.q.UpdateData(ctx, t.raw.ID, data)
+	return t.q.UpdateData(ctx, t.raw.ID, data)
 }
 
 // ChildrenValues returns what the children of the job in a flow returned, by
 // their keys (<prefix>:<queue>:<id>).
 func (t *Task) ChildrenValues(ctx context.Context) (map[string]json.RawMessage, error) {
-	return t.r.q.childrenOf(ctx, t.raw.ID, "processed")
+	return t.q.childrenOf(ctx, t.raw.ID, "processed")
 }
 
 // IgnoredFailures returns why children failed whose failure the job ignores, by
 // their keys.
 func (t *Task) IgnoredFailures(ctx context.Context) (map[string]json.RawMessage, error) {
-	return t.r.q.childrenOf(ctx, t.raw.ID, "failed")
+	return t.q.childrenOf(ctx, t.raw.ID, "failed")
 }
 
 // ErrWaitingChildren is returned by a handler after WaitForChildren moved its job.
@@ -95,10 +96,10 @@ var ErrWaitingChildren = errors.New("the job waits for its children")
 // whether there are any: the handler then returns ErrWaitingChildren and is
 // called again when they have.
 func (t *Task) WaitForChildren(ctx context.Context) (waits bool, err error) {
-	k := &t.r.q.k
+	k := &t.q.k
 	id := t.raw.ID
 	job := k.job(id)
-	v, err := t.r.q.call(ctx, "moveToWaitingChildren", id,
+	v, err := t.q.call(ctx, "moveToWaitingChildren", id,
 		[]string{k.active, k.waitingChildren, job, job + ":dependencies", job + ":unsuccessful", k.stalled, k.events},
 		t.token, "", now(), id, k.base)
 	if err != nil {
@@ -120,10 +121,10 @@ func newToken() string {
 
 // process runs one job and returns the next, where the script that ended it
 // brought one.
-func (r *runner) process(j *rawJob, token string) *rawJob {
+func (r *runner) process(q *Queue, j *rawJob, token string) *rawJob {
 	ctx, cancel := context.WithCancelCause(r.life)
 	defer cancel(nil)
-	t := &Task{r: r, raw: j, token: token, since: time.Now(), cancel: cancel}
+	t := &Task{r: r, q: q, raw: j, token: token, since: time.Now(), cancel: cancel}
 	r.mu.Lock()
 	r.tasks[j.ID] = t
 	r.mu.Unlock()

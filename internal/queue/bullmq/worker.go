@@ -156,11 +156,26 @@ func (r *runner) dispatch() {
 		}
 		r.handlers.Go(func() {
 			defer func() { <-r.slots }()
+			q, done := r.slotQueue()
+			defer done()
 			for j := j; j != nil; {
-				j = r.process(j, token)
+				j = r.process(q, j, token)
 			}
 		})
 	}
+}
+
+// fewSlots is up to which concurrency slots have connections of their own.
+const fewSlots = 4
+
+// slotQueue is the queue as a slot uses it until the returned function is called.
+func (r *runner) slotQueue() (*Queue, func()) {
+	owner, ok := r.q.conn.(interface{ Own() Conn })
+	if !ok || r.o.Concurrency > fewSlots {
+		return r.q, func() {}
+	}
+	conn := owner.Own()
+	return r.q.on(conn), func() { _ = conn.Close() } // gives it back
 }
 
 // next waits for a job. nil where none is to be taken any more.
