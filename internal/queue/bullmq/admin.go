@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +23,13 @@ func types(s queue.State) []string {
 
 // Get is of queue.Queue.
 func (q *Queue) Get(ctx context.Context, id string) (queue.Job, error) {
-	j, err := q.get(ctx, id)
+	// The state first: what the job was given when it came into it is there then.
+	s, err := q.State(ctx, id)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	j.State, err = q.State(ctx, id)
+	j, err := q.get(ctx, id)
+	j.State = s
 	return j.Job, err
 }
 
@@ -77,6 +80,9 @@ func (q *Queue) List(ctx context.Context, s queue.State, offset, limit int) ([]q
 	lists, _ := v.([]any)
 	for _, list := range lists {
 		members, _ := list.([]any)
+		if s == queue.StateWaiting || s == queue.StateActive {
+			slices.Reverse(members) // lists have the next at their end
+		}
 		for _, m := range members {
 			if id, ok := m.(string); ok && !strings.HasPrefix(id, "0:") { // a marker of old versions
 				ids = append(ids, id)
