@@ -14,11 +14,11 @@ var version string
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := cli.Interruptible()
+	ctx, stop := cli.Interruptible(os.Args[1:])
 	defer stop()
 	p := cli.Program{
 		Build: cli.ReadBuild(version), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Pipeline: pipelineFor, Informer: informerFor, Samples: samples(),
+		Pipeline: pipelineFor, Informer: informerFor, Samples: samples(), Backends: backends(),
 	}
 	return p.Run(ctx, os.Args[1:])
 }

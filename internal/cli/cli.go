@@ -44,6 +44,8 @@ type Program struct {
 	Pipeline func(f source.Format) (pipeline.Definition, bool)
 	// Informer returns what `info` calls for files of a format.
 	Informer func(f source.Format) (Informer, bool)
+	// Backends open queue, records and storage.
+	Backends Backends
 	// Samples are the kinds of input that `sample` can make.
 	Samples []Sample
 }
@@ -169,7 +171,8 @@ func (p *Program) root() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
-	root.AddCommand(p.processCommand(), p.infoCommand(), p.viewCommand(), p.doctorCommand(), p.completionCommand(), p.versionCommand())
+	root.AddCommand(p.processCommand(), p.infoCommand(), p.viewCommand(), p.runCommand(), p.submitCommand(), p.jobsCommand(),
+		p.installCommand(), p.doctorCommand(), p.completionCommand(), p.versionCommand())
 	if len(p.Samples) > 0 {
 		root.AddCommand(p.sampleCommand())
 	}

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 func program(how string) int {
-	ctx, stop := cli.Interruptible()
+	ctx, stop := cli.Interruptible(nil)
 	defer stop()
 	p := cli.Program{
 		Build: cli.ReadBuild("1.0"), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

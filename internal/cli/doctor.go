@@ -28,6 +28,7 @@ type diagnosis struct {
 	MemoryBudget int64           `json:"memoryBudgetBytes"`
 	FreeDisk     int64           `json:"freeDiskBytes"` // of the working directory, -1 unknown
 	Variables    []variableState `json:"variables"`
+	Services     []serviceState  `json:"services"`
 	Engines      []engineState   `json:"engines"`
 	Faults       []string        `json:"faults"`
 }
@@ -55,7 +56,7 @@ func (p *Program) doctorCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Print what is configured and installed, and what each missing thing would add",
+		Short: "Print what is configured, reachable and installed, and what each missing thing would add",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := p.diagnose(cmd.Context())
@@ -93,6 +94,17 @@ func (p *Program) diagnose(ctx context.Context) (diagnosis, error) {
 			value = config.Redact(value)
 		}
 		d.Variables = append(d.Variables, variableState{Name: v.Name, Value: value, Default: v.Default, Doc: v.Doc})
+	}
+	if err == nil {
+		d.Services = p.connect(ctx, c)
+		for _, s := range d.Services {
+			if !s.Reachable {
+				d.Faults = append(d.Faults, s.Name+" ("+s.Where+"): "+s.Problem)
+			}
+		}
+		if len(d.Faults) > 0 {
+			err = &config.Error{Faults: d.Faults}
+		}
 	}
 	users := p.engineUsers()
 	for _, program := range engine.Known() {
@@ -151,6 +163,20 @@ func (p *Program) writeDiagnosis(d diagnosis) error {
 			value = "not set: " + v.Default
 		}
 		fmt.Fprintf(w, "%s\t%s\n", v.Name, value)
+	}
+	if len(d.Services) > 0 {
+		fmt.Fprintln(w, "\nSERVICES")
+	}
+	for _, s := range d.Services {
+		state := fmt.Sprintf("reached in %.0f ms", s.Seconds*1000)
+		if !s.Reachable {
+			state = "NOT REACHED: " + s.Problem
+		}
+		note := ""
+		if s.Adds != "" {
+			note = "would add: " + s.Adds
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Kind, s.Where, state, note)
 	}
 	fmt.Fprintln(w, "\nENGINES\nnative\talways there\tall that this version does")
 	for _, e := range d.Engines {

@@ -29,33 +29,9 @@ const optionsLimit = 1 << 20
 // parse returns the options and warnings about them; text is that of --options.
 // Engines of the environment hold for the stages that the pipeline has.
 func (f optionFlags) parse(text string, c config.Config, def pipeline.Definition) (job.Options, []string, error) {
-	var o job.Options
-	tree := map[string]any{}
-	if strings.TrimSpace(text) != "" {
-		// The types and ranges are for job.ParseOptions to check.
-		if err := json.Unmarshal([]byte(text), &tree); err != nil {
-			return o, nil, usagef("--options: not a JSON object: %w", err)
-		}
-	}
-	if tree == nil { // null
-		tree = map[string]any{}
-	}
-	for _, s := range f.set {
-		if err := setOption(tree, s); err != nil {
-			return o, nil, err
-		}
-	}
-	if len(f.outputs) > 0 {
-		tree["formats"] = f.outputs
-	}
-	if f.crs != "" {
-		if err := setPath(tree, []string{"crs", "source"}, f.crs); err != nil {
-			return o, nil, err
-		}
-	}
-	data, err := json.Marshal(tree)
+	data, _, err := f.tree(text)
 	if err != nil {
-		return o, nil, fmt.Errorf("encode options: %w", err)
+		return job.Options{}, nil, err
 	}
 	o, warnings, err := job.ParseOptions(data)
 	if err != nil {
@@ -68,13 +44,51 @@ func (f optionFlags) parse(text string, c config.Config, def pipeline.Definition
 		}
 	}
 	maps.Copy(engines, o.Engines)
-	chosen, err := config.ParseEngines(f.engines)
-	if err != nil {
-		return o, nil, usagef("--engine: %w", err)
-	}
-	maps.Copy(engines, chosen)
 	o.Engines = engines
 	return o, warnings, nil
+}
+
+// tree puts the flags together into the JSON of the options, which it checks, and
+// returns warnings about it.
+func (f optionFlags) tree(text string) (json.RawMessage, []string, error) {
+	tree := map[string]any{}
+	if strings.TrimSpace(text) != "" {
+		// The types and ranges are for job.ParseOptions to check.
+		if err := json.Unmarshal([]byte(text), &tree); err != nil {
+			return nil, nil, usagef("--options: not a JSON object: %w", err)
+		}
+	}
+	if tree == nil { // null
+		tree = map[string]any{}
+	}
+	for _, s := range f.set {
+		if err := setOption(tree, s); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(f.outputs) > 0 {
+		tree["formats"] = f.outputs
+	}
+	if f.crs != "" {
+		if err := setPath(tree, []string{"crs", "source"}, f.crs); err != nil {
+			return nil, nil, err
+		}
+	}
+	chosen, err := config.ParseEngines(f.engines)
+	if err != nil {
+		return nil, nil, usagef("--engine: %w", err)
+	}
+	for stage, name := range chosen {
+		if err := setPath(tree, []string{"engines", stage}, name); err != nil {
+			return nil, nil, err
+		}
+	}
+	data, err := json.Marshal(tree)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode options: %w", err)
+	}
+	_, warnings, err := job.ParseOptions(data)
+	return data, warnings, err
 }
 
 // text returns the JSON of --options: itself, that of @FILE, or standard input

@@ -17,8 +17,10 @@ const grace = 900 * time.Millisecond
 // Interruptible returns a context that ends at the first SIGINT or SIGTERM. The
 // program exits with ExitInterrupted at the second, or where it has not stopped
 // within a second; not once the returned function was called. For main only: it
-// takes over these signals for good.
-func Interruptible() (context.Context, context.CancelFunc) {
+// takes over these signals for good. `run` may take its time to stop: it drains,
+// and only the second signal ends it at once.
+func Interruptible(args []string) (context.Context, context.CancelFunc) {
+	patient := len(args) > 0 && args[0] == "run"
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -31,9 +33,13 @@ func Interruptible() (context.Context, context.CancelFunc) {
 			return
 		}
 		cancel(fmt.Errorf("%w by signal: %v", context.Canceled, s))
+		var late <-chan time.Time
+		if !patient {
+			late = time.After(grace)
+		}
 		select {
 		case <-signals:
-		case <-time.After(grace):
+		case <-late:
 		case <-ended:
 			return
 		}

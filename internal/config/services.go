@@ -302,8 +302,7 @@ func (c *Config) complete() (faults []string) {
 	return faults
 }
 
-// EmbeddedQueue, EmbeddedRecords and LocalStorage tell which parts have no
-// service configured.
+// EmbeddedQueue tells whether jobs come from the embedded queue.
 func (s Services) EmbeddedQueue() bool { return s.RedisURL == "" && s.UpstashURL == "" }
 
 // EmbeddedRecords tells whether records go to the embedded database.
@@ -312,12 +311,17 @@ func (s Services) EmbeddedRecords() bool { return s.SupabaseURL == "" && s.Datab
 // LocalStorage tells whether outputs go to a folder of DataDir.
 func (s Services) LocalStorage() bool { return s.Bucket == "" }
 
-// WorkDir is the folder of workspaces, OutputDir that of local outputs, Database
-// the file of the embedded database.
+// WorkDir is the folder of workspaces.
 func (c Config) WorkDir() string { return filepath.Join(c.DataDir, "work") }
 
 // OutputDir is the folder of local outputs.
 func (c Config) OutputDir() string { return filepath.Join(c.DataDir, "outputs") }
+
+// Database is the file of the embedded queue, records and outbox.
+func (c Config) Database() string { return filepath.Join(c.DataDir, "slate360.db") }
+
+// CallbackURL is where callbacks are posted.
+func (s Services) CallbackURL() string { return strings.TrimRight(s.APIURL, "/") + s.CallbackPath }
 
 // Secrets returns the values that must not be shown, for doctor and logs.
 func (s Services) Secrets() []string {

@@ -126,3 +126,17 @@ func NormalizeFormat(name string) (string, bool) {
 	}
 	return name, slices.Contains(OutputTypes(), name)
 }
+
+// QueueNumber is the priority in BullMQ's numbers, where 1 is the most urgent.
+// The gaps are for the producer's own (jobs of Pro users, say).
+func (p Priority) QueueNumber() int {
+	switch p {
+	case PriorityUrgent:
+		return 1
+	case PriorityHigh:
+		return 5
+	case PriorityLow:
+		return 20
+	}
+	return 10
+}

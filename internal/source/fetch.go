@@ -109,7 +109,7 @@ type fetcher struct {
 // from. Errors: *FetchError, with ErrTooLarge or ErrForbiddenAddress in its chain
 // where those are the reason. After one that is not Temporary the folder is gone.
 func Fetch(ctx context.Context, urls []string, dir string, o FetchOptions) (got Fetched, err error) {
-	o.Limits = o.Limits.withDefaults()
+	o.Limits = o.withDefaults()
 	if o.Workers <= 0 {
 		o.Workers = 4
 	}

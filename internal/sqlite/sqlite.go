@@ -14,9 +14,6 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// FileName is the name of the database in the data folder.
-const FileName = "slate360.db"
-
 // busyTimeout is how long, in ms, a writer waits for another's transaction.
 const busyTimeout = 10_000
 

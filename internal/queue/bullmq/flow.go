@@ -2,11 +2,10 @@ package bullmq
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"crypto/rand"
 )
 
 // Node is a job of a flow: it runs after its children, which may lie on other
