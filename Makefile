@@ -29,13 +29,16 @@ setup-lint: ## build the linters
 	@./scripts/setup-tools.sh lint
 
 build: setup ## build bin/slate360-worker
+	@./scripts/bullmq-scripts.sh
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/slate360-worker
 	@ln -sf $(BIN) slate360-worker
 
-test: setup-test ## pass all tests, with all foreign readers
+test: setup-test ## pass all tests, with all foreign readers and real services
+	@./scripts/bullmq-scripts.sh
 	SLATE360_REQUIRE_TOOLS=1 go test ./...
 
-race: setup-race ## pass the tests under the race detector
+race: setup-race setup-test ## pass the tests under the race detector
+	@./scripts/bullmq-scripts.sh
 	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 lint: setup-lint ## linters, gofumpt, layers, known holes
@@ -52,6 +55,7 @@ fuzz: setup ## run each fuzz test for FUZZTIME
 bench: build setup-test ## benchmarks of codecs and filters, and of the whole against peers
 	go test -run '^$$' -bench . -benchtime 1s ./codec/... ./geom/...
 	.tools/venv/bin/python bench/compare.py
+	go run ./bench/queue
 
 demo: build ## make a sample scan, process it, show what came out
 	@$(BIN) sample pointcloud $(DEMO)/source
@@ -63,6 +67,7 @@ run: demo ## look at the result of the demo in a browser
 	$(BIN) view $(DEMO)/result
 
 cross: setup ## build for all platforms
+	@./scripts/bullmq-scripts.sh
 	GOOS=linux GOARCH=amd64 go build -trimpath -o bin/linux-amd64/ ./cmd/slate360-worker
 	GOOS=linux GOARCH=arm64 go build -trimpath -o bin/linux-arm64/ ./cmd/slate360-worker
 	GOOS=darwin GOARCH=arm64 go build -trimpath -o bin/darwin-arm64/ ./cmd/slate360-worker

