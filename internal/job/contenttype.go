@@ -41,6 +41,16 @@ func ContentType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".terrain":
+		return "application/vnd.quantized-mesh"
+	case ".gz":
+		return "application/gzip"
+	case ".zip":
+		return "application/zip"
+	case ".xml":
+		return "application/xml"
+	case ".md":
+		return "text/markdown; charset=utf-8"
 	case ".wasm":
 		return "application/wasm"
 	}

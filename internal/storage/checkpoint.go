@@ -1,7 +1,10 @@
 package storage
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,126 +13,325 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// checkpoint is the index of a checkpoint: the files of a workspace. It is
-// written last, and names only what is there.
-type checkpoint struct {
-	Files []checkpointFile `json:"files"`
-}
-
-// checkpointFile is one file; its content lies under its digest.
-type checkpointFile struct {
-	Path   string `json:"path"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
-
+// A checkpoint below its prefix is
+//
+//	index.json         checkpointIndex, written last
+//	objects/<sha256>   the files, by their content
+//
+// so that an unchanged file is not sent twice and an index never names what is
+// not there.
 const (
-	checkpointIndex   = "index.json"
+	indexName         = "index.json"
+	objectsName       = "objects/"
+	manifestName      = "manifest.json"
+	checkpointVersion = 1
 	checkpointWorkers = 8
+	// maxIndex in bytes is far more than a million files take.
+	maxIndex = 512 << 20
 )
 
-// left out of a checkpoint: what only means something to a process of this machine.
-func leftOut(rel string) bool {
-	return rel == "lock" || rel == "tmp" || strings.HasPrefix(rel, "tmp/") || strings.HasPrefix(path.Base(rel), ".manifest.json-")
+// checkpointIndex is what a checkpoint consists of.
+type checkpointIndex struct {
+	Version int              `json:"version"`
+	Files   []checkpointFile `json:"files"`
 }
 
-// SaveCheckpoint brings a pipeline's workspace to storage below prefix. Files that
-// are there already are not sent again.
-func SaveCheckpoint(ctx context.Context, s Store, prefix, dir string) error {
-	var files []checkpointFile
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil || d.IsDir() || leftOut(filepath.ToSlash(rel)) || !d.Type().IsRegular() {
-			return err
-		}
-		files = append(files, checkpointFile{Path: filepath.ToSlash(rel)})
+// checkpointFile is a file of the workspace.
+type checkpointFile struct {
+	Path    string `json:"path"` // below the workspace, with forward slashes
+	Size    int64  `json:"size"` // bytes
+	SHA256  string `json:"sha256"`
+	ModTime int64  `json:"modTime"` // Unix nanoseconds
+}
+
+// SaveCheckpoint brings what the finished stages of a workspace have made to the
+// store, for another machine to go on from. Locks, scratch and what unfinished
+// stages left stay out. It replaces an earlier checkpoint of the prefix; where it
+// fails, that one still holds. A workspace without a finished stage leaves
+// nothing. Nobody may work in the workspace meanwhile.
+func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir string) error {
+	prefix, err := folderPrefix(prefix)
+	if err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	paths, err := workspaceFiles(workspaceDir)
+	if err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	stored := map[string]int64{}
+	err = store.List(ctx, prefix+objectsName, func(i Info) error {
+		stored[strings.TrimPrefix(i.Key, prefix+objectsName)] = i.Size
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
-	had := map[string]int64{}
-	if err := s.List(ctx, prefix+"/", func(i Info) error { had[i.Key] = i.Size; return nil }); err != nil {
-		return fmt.Errorf("save checkpoint: %w", err)
-	}
-	err = parallel(ctx, checkpointWorkers, len(files), func(i int) error {
-		name := filepath.Join(dir, filepath.FromSlash(files[i].Path))
-		sha, err := digestFile(ctx, name)
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(name)
-		if err != nil {
-			return err
-		}
-		files[i].SHA256, files[i].Size = sha, info.Size()
-		if size, ok := had[prefix+"/"+sha]; ok && size == info.Size() {
-			return nil
-		}
-		return s.PutFile(ctx, prefix+"/"+sha, name, Attributes{ContentType: "application/octet-stream", SHA256: sha})
-	})
-	if err != nil {
-		return fmt.Errorf("save checkpoint: %w", err)
-	}
-	data, err := json.Marshal(checkpoint{Files: files})
-	if err != nil {
-		return fmt.Errorf("save checkpoint: %w", err)
-	}
-	return s.Put(ctx, prefix+"/"+checkpointIndex, strings.NewReader(string(data)), int64(len(data)), Attributes{ContentType: "application/json"})
-}
-
-// LoadCheckpoint brings a workspace back into the folder dir, each file verified,
-// and tells whether there was one. On an error the folder is not to be used.
-func LoadCheckpoint(ctx context.Context, s Store, prefix, dir string) (found bool, err error) {
-	r, _, err := s.Open(ctx, prefix+"/"+checkpointIndex)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("load checkpoint: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(r, noteLimit))
-	if err = errors.Join(err, r.Close()); err != nil {
-		return false, fmt.Errorf("load checkpoint: %w", err)
-	}
-	var c checkpoint
-	if err := json.Unmarshal(data, &c); err != nil {
-		return false, fmt.Errorf("load checkpoint: %w", err)
-	}
-	err = parallel(ctx, checkpointWorkers, len(c.Files), func(i int) error {
-		f := c.Files[i]
-		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
-			return fmt.Errorf("it has a file %q", f.Path)
-		}
-		name := filepath.Join(dir, filepath.FromSlash(f.Path))
-		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-			return err
-		}
-		if _, err := s.GetFile(ctx, prefix+"/"+f.SHA256, name); err != nil {
-			return err
-		}
-		sha, err := digestFile(ctx, name)
-		if err == nil && sha != f.SHA256 {
-			err = fmt.Errorf("%s came out differently", f.Path)
-		}
+	index := checkpointIndex{Version: checkpointVersion, Files: make([]checkpointFile, len(paths))}
+	err = inParallel(ctx, len(paths), func(ctx context.Context, i int) error {
+		var err error
+		index.Files[i], err = saveFile(ctx, store, prefix, workspaceDir, paths[i], stored)
 		return err
 	})
 	if err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	data, err := json.Marshal(index)
+	if err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	if err := store.Put(ctx, prefix+indexName, bytes.NewReader(data), int64(len(data)), Attributes{ContentType: "application/json", CacheControl: cacheEntry}); err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	for _, f := range index.Files {
+		delete(stored, f.SHA256)
+	}
+	var unused []string
+	for name := range stored {
+		unused = append(unused, prefix+objectsName+name)
+	}
+	if err := deleteAll(ctx, store, unused); err != nil {
+		return fmt.Errorf("save checkpoint: delete what an earlier one had: %w", err)
+	}
+	return nil
+}
+
+// saveFile sends a file that the store does not have. Put, not PutFile: a local
+// store must not keep the file itself, which the next run may write to.
+func saveFile(ctx context.Context, store Store, prefix, dir, rel string, stored map[string]int64) (checkpointFile, error) {
+	name := filepath.Join(dir, filepath.FromSlash(rel))
+	info, err := os.Lstat(name)
+	if err != nil {
+		return checkpointFile{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return checkpointFile{}, fmt.Errorf("%s is not a file", name)
+	}
+	_, sum, err := digests(ctx, name, false)
+	if err != nil {
+		return checkpointFile{}, err
+	}
+	c := checkpointFile{Path: rel, Size: info.Size(), SHA256: hex.EncodeToString(sum), ModTime: info.ModTime().UnixNano()}
+	if size, ok := stored[c.SHA256]; ok && size == c.Size {
+		return c, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return c, err
+	}
+	defer f.Close()
+	return c, store.Put(ctx, prefix+objectsName+c.SHA256, f, c.Size, Attributes{ContentType: "application/octet-stream", SHA256: c.SHA256})
+}
+
+// workspaceFiles lists the manifest of a workspace and the files of the finished
+// stages that it names (internal/pipeline's manifest.go), in order; none where no
+// stage is finished.
+func workspaceFiles(dir string) ([]string, error) {
+	data, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	type file struct {
+		Path string `json:"path"`
+	}
+	var manifest struct {
+		Stages map[string]struct {
+			Products map[string]struct {
+				Files []file `json:"files"`
+			} `json:"products"`
+			Staged []file `json:"staged"`
+		} `json:"stages"`
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		return nil, fmt.Errorf("read the workspace's manifest: %w", err)
+	}
+	if len(manifest.Stages) == 0 {
+		return nil, nil
+	}
+	paths := []string{manifestName}
+	for stage, made := range manifest.Stages {
+		for product, p := range made.Products {
+			for _, f := range p.Files {
+				paths = append(paths, path.Join("products", product, f.Path))
+			}
+		}
+		for _, f := range made.Staged {
+			paths = append(paths, path.Join("outputs", stage, f.Path))
+		}
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	// What is no more in its place (an output that has moved to the result folder)
+	// is made again by whoever goes on.
+	paths = slices.DeleteFunc(paths, func(rel string) bool {
+		if !filepath.IsLocal(filepath.FromSlash(rel)) {
+			return true
+		}
+		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(rel)))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	return paths, nil
+}
+
+// LoadCheckpoint brings a checkpoint into a workspace folder, with the times of
+// its files, and checks each against its digest; the manifest comes last. found
+// is false where there is none, and where it is damaged, which is like none: its
+// work is done again. What an error leaves in the folder has no manifest.
+func LoadCheckpoint(ctx context.Context, store Store, prefix, workspaceDir string) (found bool, err error) {
+	prefix, err = folderPrefix(prefix)
+	if err != nil {
+		return false, fmt.Errorf("load checkpoint: %w", err)
+	}
+	index, err := loadIndex(ctx, store, prefix)
+	if err == nil {
+		err = loadFiles(ctx, store, prefix, workspaceDir, index)
+	}
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDamaged):
+		return false, nil
+	case err != nil:
 		return false, fmt.Errorf("load checkpoint: %w", err)
 	}
 	return true, nil
 }
 
-// DropCheckpoint removes a checkpoint; that there is none is no error.
-func DropCheckpoint(ctx context.Context, s Store, prefix string) error {
-	if err := s.Delete(ctx, prefix+"/"+checkpointIndex); err != nil {
+func loadIndex(ctx context.Context, store Store, prefix string) (checkpointIndex, error) {
+	r, _, err := store.Open(ctx, prefix+indexName)
+	if err != nil {
+		return checkpointIndex{}, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, maxIndex))
+	if err != nil {
+		return checkpointIndex{}, err
+	}
+	return parseIndex(data)
+}
+
+// parseIndex refuses, as ErrDamaged, what is no index, is of another version, or
+// names files outside the workspace.
+func parseIndex(data []byte) (checkpointIndex, error) {
+	var index checkpointIndex
+	if err := json.Unmarshal(data, &index); err != nil {
+		return index, fmt.Errorf("%w: index: %w", ErrDamaged, err)
+	}
+	if index.Version != checkpointVersion {
+		return index, fmt.Errorf("%w: index of version %d", ErrDamaged, index.Version)
+	}
+	seen := make(map[string]bool, len(index.Files))
+	for _, f := range index.Files {
+		sum, err := hex.DecodeString(f.SHA256)
+		if err != nil || len(sum) != 32 || f.SHA256 != strings.ToLower(f.SHA256) || f.Size < 0 ||
+			CheckKey(f.Path) != nil || !filepath.IsLocal(filepath.FromSlash(f.Path)) || seen[f.Path] {
+			return index, fmt.Errorf("%w: index: file %q", ErrDamaged, f.Path)
+		}
+		seen[f.Path] = true
+	}
+	if !seen[manifestName] {
+		return index, fmt.Errorf("%w: index without a manifest", ErrDamaged)
+	}
+	return index, nil
+}
+
+func loadFiles(ctx context.Context, store Store, prefix, dir string, index checkpointIndex) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	return Discard(ctx, s, prefix)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	// The manifest is the last: without it a workspace counts as empty.
+	slices.SortFunc(index.Files, func(a, b checkpointFile) int { return cmp.Compare(a.Path, b.Path) })
+	manifest := slices.IndexFunc(index.Files, func(f checkpointFile) bool { return f.Path == manifestName })
+	last := index.Files[manifest]
+	rest := slices.Delete(index.Files, manifest, manifest+1)
+	err = inParallel(ctx, len(rest), func(ctx context.Context, i int) error {
+		return loadFile(ctx, store, prefix, root, rest[i])
+	})
+	if err != nil {
+		return err
+	}
+	return loadFile(ctx, store, prefix, root, last)
+}
+
+// loadFile fetches to a name beside, checks, and renames. The folders are made
+// through the root: a link in the workspace leads nowhere.
+func loadFile(ctx context.Context, store Store, prefix string, root *os.Root, f checkpointFile) error {
+	folder := path.Dir(f.Path)
+	if err := root.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	resolved, err := filepath.EvalSymlinks(filepath.Join(root.Name(), filepath.FromSlash(folder)))
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(resolved, path.Base(f.Path))
+	fetched := name + ".fetched"
+	if _, err := store.GetFile(ctx, prefix+objectsName+f.SHA256, fetched); err != nil {
+		return err
+	}
+	info, err := os.Lstat(fetched)
+	if err == nil {
+		var sum []byte
+		if _, sum, err = digests(ctx, fetched, false); err == nil && (hex.EncodeToString(sum) != f.SHA256 || info.Size() != f.Size) {
+			err = fmt.Errorf("%w: %s", ErrDamaged, f.Path)
+		}
+	}
+	if err == nil {
+		when := time.Unix(0, f.ModTime)
+		err = os.Chtimes(fetched, when, when)
+	}
+	if err == nil {
+		err = os.Rename(fetched, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(fetched))
+	}
+	return nil
+}
+
+// DropCheckpoint removes a checkpoint, its index first; one that is not there is
+// no error.
+func DropCheckpoint(ctx context.Context, store Store, prefix string) error {
+	folder, err := folderPrefix(prefix)
+	if err != nil {
+		return fmt.Errorf("drop checkpoint: %w", err)
+	}
+	if err := store.Delete(ctx, folder+indexName); err != nil {
+		return fmt.Errorf("drop checkpoint: %w", err)
+	}
+	if err := Discard(ctx, store, prefix); err != nil {
+		return fmt.Errorf("drop checkpoint: %w", err)
+	}
+	return nil
+}
+
+// inParallel calls work for 0…n-1 with a few goroutines.
+func inParallel(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(checkpointWorkers)
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return work(ctx, i) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
 }

@@ -2,370 +2,362 @@ package storage
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"slate360.ai/worker/internal/job"
 )
 
-// PublishOptions of Publish. Zero values have the default named.
+const (
+	defaultWorkers = 32
+	// largeFile in bytes goes on a lane of its own: a backend sends it in parallel
+	// parts, and many at once would only take bandwidth from one another.
+	largeFile  = 16 << 20
+	largeLanes = 2
+	// resultName is the entry point of all entry points.
+	resultName  = "result.json"
+	deleteBatch = 1000
+	// cacheTiles holds for an hour: outputs are rewritten under the same keys when
+	// a job is run again, so they are not immutable. cacheEntry makes readers ask
+	// whether an entry point is still the same.
+	cacheTiles = "public, max-age=3600"
+	cacheEntry = "no-cache"
+)
+
+// PublishOptions of Publish; the zero value is fine.
 type PublishOptions struct {
-	// Workers is how many files are sent at once; default 32.
+	// Workers is how many small files are sent at once; 0 is 32.
 	Workers int
-	// Progress is told of the bytes that are there, and of all; one call at a time.
+	// Progress gets the bytes that are in the store and those of all files, one
+	// call at a time; it must be quick. nil is none.
 	Progress func(done, total int64)
-	Logger   *slog.Logger
+	// Logger gets what a developer wants to know; nil is none.
+	Logger *slog.Logger
 }
 
 // Report is what Publish did.
 type Report struct {
+	// Uploaded and Skipped objects, and those Deleted that an earlier try left.
 	Uploaded, Skipped, Deleted int
-	Bytes                      int64 // sent
+	// Bytes that were sent.
+	Bytes int64
 }
 
-// The entry points, by which readers find all else: they are sent last,
-// result.json after all others, and removed first where they change.
-const resultFile = "result.json"
-
-func entryPoint(key string) bool {
-	switch path.Base(key) {
-	case "tileset.json", "ept.json", resultFile:
-		return true
-	}
-	return false
-}
-
-// noteFile lists what a Publish has sent, with digests: what a later one need not
-// send again. It is written before the first object that it does not list, and at
-// the end.
-const noteFile = ".slate360-published.json"
-
-// Outputs are written again under the same key when a job is retried: readers
-// may keep them for an hour, and ask again for entry points each time.
-const (
-	cacheFile  = "public, max-age=3600"
-	cacheEntry = "no-cache"
-)
-
-// published is one file of the folder.
-type published struct {
-	rel  string
-	size int64
-	sha  string
-}
-
-// Publish brings the files of a folder to storage below prefix, so that a reader
-// never sees half a result: while result.json is there, all it names is there.
-// Objects that an earlier Publish sent and that have not changed are not sent
-// again; those that are not in the folder any more are deleted.
-func Publish(ctx context.Context, s Store, dir, prefix string, o PublishOptions) (Report, error) {
+// Publish brings the files of a folder into the store below prefix, so that a
+// reader never sees half a result:
+//
+//   - entry points (tileset.json, ept.json, layer.json) come after all that they
+//     name, the deepest first, and result.json at the very end;
+//   - where objects of an earlier try differ, its entry points are removed before
+//     the first of them is overwritten or deleted;
+//   - objects that have the content already (size, and SHA-256 or MD5) are not sent
+//     again; those that the folder does not have are deleted.
+//
+// What it leaves when it fails has no entry points, and is taken up by the next
+// Publish or removed by Discard. Nobody else may write below prefix meanwhile.
+// Links and other things that are not files are an error. Memory is some hundred
+// bytes a file.
+func Publish(ctx context.Context, store Store, dir, prefix string, o PublishOptions) (Report, error) {
 	if o.Workers <= 0 {
-		o.Workers = 32
+		o.Workers = defaultWorkers
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &publisher{s: s, dir: dir, prefix: strings.TrimSuffix(prefix, "/") + "/", o: o, had: map[string]Info{}, known: map[string]published{}}
-	return p.run(ctx)
-}
-
-type publisher struct {
-	s           Store
-	dir, prefix string
-	o           PublishOptions
-	files       []published
-	had         map[string]Info      // by path below the prefix
-	known       map[string]published // as the note of an earlier Publish says
-
-	mu          sync.Mutex
-	report      Report
-	done, total int64
-}
-
-func (p *publisher) run(ctx context.Context) (Report, error) {
-	if err := p.look(ctx); err != nil {
-		return p.report, err
+	prefix, err := folderPrefix(prefix)
+	if err != nil {
+		return Report{}, fmt.Errorf("publish: %w", err)
 	}
-	var changed []published
-	for _, f := range p.files {
-		if had, ok := p.had[f.rel]; ok && had.Size == f.size && p.known[f.rel] == f {
-			p.report.Skipped++
-			p.done += f.size
-			continue
-		}
-		changed = append(changed, f)
+	p := &publication{store: store, dir: dir, prefix: prefix, o: o}
+	if err := p.walk(ctx); err != nil {
+		return Report{}, fmt.Errorf("publish %s: %w", dir, err)
 	}
-	local := make(map[string]bool, len(p.files))
-	for _, f := range p.files {
-		local[f.rel] = true
-	}
-	var stale []string
-	for rel := range p.had {
-		if rel != noteFile && !local[rel] {
-			stale = append(stale, p.prefix+rel)
-		}
-	}
-	if len(changed) == 0 && len(stale) == 0 {
-		return p.report, nil
-	}
-	// A reader must not find an old entry point beside new content.
-	var entries []string
-	for rel := range p.had {
-		if entryPoint(rel) {
-			entries = append(entries, p.prefix+rel)
-		}
-	}
-	slices.SortFunc(entries, func(a, b string) int { return last(b) - last(a) })
-	for _, key := range entries {
-		if err := p.s.Delete(ctx, key); err != nil {
-			return p.report, err
-		}
-	}
-	for _, f := range p.files {
-		if _, there := p.had[f.rel]; there && entryPoint(f.rel) && !slices.Contains(changed, f) {
-			changed = append(changed, f)
-		}
-	}
-	if err := p.note(ctx, changed); err != nil {
-		return p.report, err
-	}
-	for stage := range 3 {
-		var files []published
-		for _, f := range changed {
-			if last(f.rel) == stage {
-				files = append(files, f)
-			}
-		}
-		if err := p.send(ctx, files); err != nil {
-			return p.report, err
-		}
-		if stage == 0 {
-			if err := p.s.Delete(ctx, stale...); err != nil {
-				return p.report, err
-			}
-			p.report.Deleted = len(stale)
-			// What is there now need not be sent again by a run after this.
-			if err := p.note(ctx, nil); err != nil {
-				return p.report, err
-			}
-		}
+	if err := p.run(ctx); err != nil {
+		return p.report, fmt.Errorf("publish %s: %w", dir, err)
 	}
 	return p.report, nil
 }
 
-// last tells in which round a file is sent: content, entry points, result.json.
-func last(key string) int {
-	switch {
-	case path.Base(key) == resultFile:
-		return 2
-	case entryPoint(key):
-		return 1
+// folderPrefix gives a prefix the slash that ends it. Everything is no folder: it
+// would be swept.
+func folderPrefix(prefix string) (string, error) {
+	prefix = strings.TrimSuffix(prefix, "/")
+	if err := CheckKey(prefix); err != nil {
+		return "", fmt.Errorf("prefix: %w", err)
+	}
+	return prefix + "/", nil
+}
+
+// publication is one call of Publish.
+type publication struct {
+	store       Store
+	dir, prefix string
+	o           PublishOptions
+	files       []localFile // in order of rel
+	stale       []string    // keys that the folder does not have
+	entries     []string    // keys of entry points that are in the store
+	total       int64
+
+	mu     sync.Mutex
+	done   int64
+	report Report
+}
+
+// localFile is a file to be published, and what the store has in its place.
+type localFile struct {
+	rel    string // with forward slashes
+	size   int64
+	rank   int  // 0, or the order in which entry points come
+	same   bool // the store has this content
+	there  bool // the store has an object of this key and size
+	digest [16]byte
+	md5    bool // digest is that object's MD5
+}
+
+// rankOf is 0 for what anybody may see at any time, and otherwise grows: an entry
+// point that lies deeper may be named by one above it.
+func rankOf(rel string) int {
+	const deepest = 1 << 20
+	if rel == resultName {
+		return deepest + 1
+	}
+	switch rel[strings.LastIndexByte(rel, '/')+1:] {
+	case "tileset.json", "ept.json", "layer.json":
+		return deepest - min(strings.Count(rel, "/"), deepest-1)
 	}
 	return 0
 }
 
-// look reads what is in the folder and what is in storage.
-func (p *publisher) look(ctx context.Context) error {
-	err := filepath.WalkDir(p.dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+func (p *publication) walk(ctx context.Context) error {
+	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if err = errors.Join(err, ctx.Err()); err != nil || d.IsDir() {
 			return err
 		}
 		if !d.Type().IsRegular() {
-			return fmt.Errorf("%s is neither a file nor a folder", name)
-		}
-		rel, err := filepath.Rel(p.dir, name)
-		if err != nil {
-			return err
+			return fmt.Errorf("%s is neither a file nor a folder", path)
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
-		p.files = append(p.files, published{rel: filepath.ToSlash(rel), size: info.Size()})
-		p.total += info.Size()
-		return ctx.Err()
-	})
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	if err := p.each(ctx, len(p.files), func(i int) (err error) {
-		p.files[i].sha, err = digestFile(ctx, filepath.Join(p.dir, filepath.FromSlash(p.files[i].rel)))
-		return err
-	}); err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	err = p.s.List(ctx, p.prefix, func(i Info) error {
-		p.had[strings.TrimPrefix(i.Key, p.prefix)] = i
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
-	}
-	if _, ok := p.had[noteFile]; ok {
-		return p.readNote(ctx)
-	}
-	return nil
-}
-
-// noted is the content of the note: digest and size by path.
-type noted struct {
-	Files map[string]notedFile `json:"files"`
-}
-
-type notedFile struct {
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
-
-// noteLimit bounds a note, in bytes: some hundred for each of a million files.
-const noteLimit = 1 << 30
-
-func (p *publisher) readNote(ctx context.Context) error {
-	r, _, err := p.s.Open(ctx, p.prefix+noteFile)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	var n noted
-	data, err := io.ReadAll(io.LimitReader(r, noteLimit))
-	if err != nil {
-		return fmt.Errorf("read the note of what was published: %w", err)
-	}
-	if json.Unmarshal(data, &n) != nil {
-		return nil // then all is sent
-	}
-	for rel, f := range n.Files {
-		p.known[rel] = published{rel: rel, size: f.Size, sha: f.SHA256}
-	}
-	return nil
-}
-
-// note writes what is in storage with the content that the folder has, but for
-// the files given, which are about to be written.
-func (p *publisher) note(ctx context.Context, but []published) error {
-	n := noted{Files: map[string]notedFile{}}
-	skip := map[string]bool{}
-	for _, f := range but {
-		skip[f.rel] = true
-	}
-	for _, f := range p.files {
-		if !skip[f.rel] && !entryPoint(f.rel) {
-			n.Files[f.rel] = notedFile{f.size, f.sha}
-		}
-	}
-	data, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	return p.s.Put(ctx, p.prefix+noteFile, strings.NewReader(string(data)), int64(len(data)),
-		Attributes{ContentType: "application/json", CacheControl: cacheEntry})
-}
-
-func (p *publisher) send(ctx context.Context, files []published) error {
-	return p.each(ctx, len(files), func(i int) error {
-		f := files[i]
-		a := Attributes{ContentType: job.ContentType(f.rel), CacheControl: cacheFile, SHA256: f.sha}
-		if entryPoint(f.rel) {
-			a.CacheControl = cacheEntry
-		}
-		if err := p.s.PutFile(ctx, p.prefix+f.rel, filepath.Join(p.dir, filepath.FromSlash(f.rel)), a); err != nil {
+		rel, err := filepath.Rel(p.dir, path)
+		if err != nil {
 			return err
 		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.report.Uploaded++
-		p.report.Bytes += f.size
-		p.done += f.size
-		if p.o.Progress != nil {
-			p.o.Progress(p.done, p.total)
+		rel = filepath.ToSlash(rel)
+		if err := CheckKey(p.prefix + rel); err != nil {
+			return err
 		}
+		p.files = append(p.files, localFile{rel: rel, size: info.Size(), rank: rankOf(rel)})
+		p.total += info.Size()
 		return nil
 	})
-}
-
-// each calls f for 0 to n-1 on Workers goroutines, until one fails.
-func (p *publisher) each(ctx context.Context, n int, f func(i int) error) error {
-	return parallel(ctx, p.o.Workers, n, f)
-}
-
-func parallel(ctx context.Context, workers, n int, f func(i int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(workers, n) {
-		wg.Go(func() {
-			for i := range next {
-				if err := f(i); err != nil {
-					cancel(err)
-				}
-			}
-		})
+	if err != nil {
+		return err
 	}
-	for i := range n {
-		select {
-		case next <- i:
-			continue
-		case <-ctx.Done():
+	slices.SortFunc(p.files, func(a, b localFile) int { return strings.Compare(a.rel, b.rel) })
+	return nil
+}
+
+func (p *publication) run(ctx context.Context) error {
+	if err := p.compare(ctx); err != nil {
+		return err
+	}
+	if err := p.unveil(ctx); err != nil {
+		return err
+	}
+	if err := p.upload(ctx, 0); err != nil {
+		return err
+	}
+	if err := deleteAll(ctx, p.store, p.stale); err != nil {
+		return err
+	}
+	p.report.Deleted = len(p.stale)
+	for _, rank := range p.ranks() {
+		if err := p.upload(ctx, rank); err != nil {
+			return err
 		}
-		break
-	}
-	close(next)
-	wg.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	return nil
 }
 
-func digestFile(ctx context.Context, name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
+// unveil removes the entry points of an earlier try, the topmost first, unless
+// all is as it was.
+func (p *publication) unveil(ctx context.Context) error {
+	if len(p.entries) == 0 || len(p.stale) == 0 && !slices.ContainsFunc(p.files, func(f localFile) bool { return !f.same }) {
+		return nil
 	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, 256<<10)
-	for {
-		if err := ctx.Err(); err != nil {
-			return "", err
+	slices.SortFunc(p.entries, func(a, b string) int {
+		return rankOf(strings.TrimPrefix(b, p.prefix)) - rankOf(strings.TrimPrefix(a, p.prefix))
+	})
+	for _, key := range p.entries { // one by one: in this order
+		if err := p.store.Delete(ctx, key); err != nil {
+			return err
 		}
-		n, err := f.Read(buf)
-		h.Write(buf[:n])
-		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(h.Sum(nil)), nil
+	}
+	p.o.Logger.Debug("entry points of an earlier try are removed", "prefix", p.prefix, "count", len(p.entries))
+	for i := range p.files {
+		if p.files[i].rank > 0 {
+			p.files[i].same = false
 		}
-		if err != nil {
-			return "", err
+	}
+	return nil
+}
+
+// ranks of the entry points, in order.
+func (p *publication) ranks() []int {
+	var ranks []int
+	for _, f := range p.files {
+		if f.rank > 0 {
+			ranks = append(ranks, f.rank)
 		}
+	}
+	slices.Sort(ranks)
+	return slices.Compact(ranks)
+}
+
+// upload sends the files of one rank, small ones and large ones side by side.
+func (p *publication) upload(ctx context.Context, rank int) error {
+	lanes, ctx := errgroup.WithContext(ctx)
+	lanes.Go(func() error {
+		return p.each(ctx, p.o.Workers, func(f *localFile) bool { return f.rank == rank && f.size < largeFile }, p.send)
+	})
+	lanes.Go(func() error {
+		return p.each(ctx, largeLanes, func(f *localFile) bool { return f.rank == rank && f.size >= largeFile }, p.send)
+	})
+	return lanes.Wait()
+}
+
+// each calls work for the files that match, with several goroutines.
+func (p *publication) each(ctx context.Context, workers int, match func(*localFile) bool, work func(context.Context, *localFile) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	next := make(chan *localFile)
+	group.Go(func() error {
+		defer close(next)
+		for i := range p.files {
+			if !match(&p.files[i]) {
+				continue
+			}
+			select {
+			case next <- &p.files[i]:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	for range workers {
+		group.Go(func() error {
+			for f := range next {
+				if err := work(ctx, f); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (p *publication) send(ctx context.Context, f *localFile) error {
+	if f.same {
+		p.count(func(r *Report) { r.Skipped++ }, f.size)
+		return nil
+	}
+	path := p.path(f)
+	a := Attributes{ContentType: job.ContentType(f.rel), CacheControl: cacheTiles}
+	if f.rank > 0 {
+		a.CacheControl = cacheEntry
+	}
+	var err error
+	if a.ContentEncoding, err = contentEncoding(path); err != nil {
+		return err
+	}
+	var sent int64 // of a large file: guarded by p.mu
+	if f.size >= largeFile {
+		a.Sent = func(n int64) {
+			p.count(func(*Report) {
+				n = min(n, f.size-sent) // a backend may have begun anew
+				sent += n
+			}, 0)
+			p.advance(n)
+		}
+	}
+	if err := p.store.PutFile(ctx, p.prefix+f.rel, path, a); err != nil {
+		return err
+	}
+	p.count(func(r *Report) { r.Uploaded++; r.Bytes += f.size }, f.size-sent)
+	return nil
+}
+
+func (p *publication) path(f *localFile) string {
+	return filepath.Join(p.dir, filepath.FromSlash(f.rel))
+}
+
+// count changes the report, and tells of n bytes more.
+func (p *publication) count(change func(*Report), n int64) {
+	p.mu.Lock()
+	change(&p.report)
+	p.mu.Unlock()
+	p.advance(n)
+}
+
+func (p *publication) advance(n int64) {
+	if n == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += n
+	if p.o.Progress != nil {
+		p.o.Progress(p.done, p.total)
 	}
 }
 
-// Discard removes all below prefix: result.json and entry points first.
-func Discard(ctx context.Context, s Store, prefix string) error {
-	prefix = strings.TrimSuffix(prefix, "/") + "/"
+// Discard removes all objects below prefix, entry points first.
+func Discard(ctx context.Context, store Store, prefix string) error {
+	prefix, err := folderPrefix(prefix)
+	if err != nil {
+		return fmt.Errorf("discard: %w", err)
+	}
 	var keys []string
-	if err := s.List(ctx, prefix, func(i Info) error {
+	err = store.List(ctx, prefix, func(i Info) error {
 		keys = append(keys, i.Key)
 		return nil
-	}); err != nil {
-		return err
+	})
+	if err != nil {
+		return fmt.Errorf("discard: %w", err)
 	}
-	slices.SortStableFunc(keys, func(a, b string) int { return last(b) - last(a) })
-	return s.Delete(ctx, keys...)
+	slices.SortStableFunc(keys, func(a, b string) int {
+		return rankOf(strings.TrimPrefix(b, prefix)) - rankOf(strings.TrimPrefix(a, prefix))
+	})
+	for len(keys) > 0 && rankOf(strings.TrimPrefix(keys[0], prefix)) > 0 {
+		if err := store.Delete(ctx, keys[0]); err != nil {
+			return fmt.Errorf("discard: %w", err)
+		}
+		keys = keys[1:]
+	}
+	if err := deleteAll(ctx, store, keys); err != nil {
+		return fmt.Errorf("discard: %w", err)
+	}
+	return nil
+}
+
+func deleteAll(ctx context.Context, store Store, keys []string) error {
+	for len(keys) > 0 {
+		n := min(len(keys), deleteBatch)
+		if err := store.Delete(ctx, keys[:n]...); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
 }

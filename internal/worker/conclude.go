@@ -71,6 +71,10 @@ func (r *run) fail(ctx context.Context, cause error) error {
 		return fmt.Errorf("encode error details: %w", err)
 	}
 	raw := json.RawMessage(data)
+	// What is wrong with the job's data shows before there is anything to claim.
+	if err := r.claim(ctx); err != nil {
+		return err
+	}
 	status, message, step, now := job.StatusFailed, cause.Error(), "failed", time.Now().UTC()
 	err = r.rec.Finish(ctx, record.Update{
 		Status: &status, CurrentStep: &step, ErrorMessage: &message, ErrorDetails: &raw, CompletedAt: &now,
@@ -167,11 +171,7 @@ func (w *Worker) dead(ctx context.Context, t queue.Task, reason error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, concludeTimeout)
 	defer cancel()
-	now := time.Now().UTC()
-	// The claim takes the record from the worker that was lost.
-	if err := r.rec.Start(ctx, record.Update{StartedAt: &now}); err != nil {
-		r.log.Error("the record could not be claimed", "error", err)
-	}
+	// It claims the record, which takes it from the worker that was lost.
 	if err := r.fail(ctx, queue.Permanent(fmt.Errorf("%w: workers that ran it were lost; it may need more memory than they have", reason))); err != nil {
 		r.log.Error("the end of the job could not be told", "error", err)
 	}

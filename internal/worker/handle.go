@@ -32,6 +32,8 @@ type run struct {
 	// owner is what the record is claimed with: the worker's name and a token.
 	owner string
 	rec   *record.Writer
+	// claimed says that the record is ours.
+	claimed bool
 	report
 	dir *workspace
 }
@@ -158,9 +160,8 @@ func (r *run) work(ctx context.Context) (_ ReturnValue, err error) {
 			return none, err
 		}
 	}
-	now := time.Now().UTC()
-	if err := r.rec.Start(ctx, record.Update{StartedAt: &now}); err != nil {
-		return none, fmt.Errorf("claim the record: %w", err)
+	if err := r.claim(ctx); err != nil {
+		return none, err
 	}
 	r.begin(ctx)
 	defer r.end()
@@ -181,6 +182,19 @@ func (r *run) work(ctx context.Context) (_ ReturnValue, err error) {
 		return none, inStep(stepPublish, err)
 	}
 	return value, r.complete(ctx, value)
+}
+
+// claim makes the record ours: what a former run writes late is refused then.
+func (r *run) claim(ctx context.Context) error {
+	if r.claimed {
+		return nil
+	}
+	now := time.Now().UTC()
+	if err := r.rec.Start(ctx, record.Update{StartedAt: &now}); err != nil {
+		return fmt.Errorf("claim the record: %w", err)
+	}
+	r.claimed = true
+	return nil
 }
 
 func (r *run) createRecord(ctx context.Context) error {

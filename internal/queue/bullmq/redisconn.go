@@ -373,11 +373,11 @@ func (c *redisConn) Close() error {
 // reply turns a reply of the client into the shapes of Conn.
 func reply(r rueidis.RedisResult) (any, error) {
 	m, err := r.ToMessage()
+	if rueidis.IsRedisNil(err) {
+		return nil, nil
+	}
 	if err != nil {
 		if refused, ok := rueidis.IsRedisErr(err); ok {
-			if refused.IsNil() {
-				return nil, nil
-			}
 			return nil, &ReplyError{Msg: refused.Error()}
 		}
 		return nil, err
