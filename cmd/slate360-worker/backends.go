@@ -76,15 +76,11 @@ func s3Options(c config.Config) s3.Options {
 
 func openStorage(ctx context.Context, c config.Config) (storage.Store, error) {
 	if c.LocalStorage() {
-		return disk.Open(c.OutputDir(), c.PublicURL)
+		return disk.Open(disk.Options{Dir: c.OutputDir(), PublicURL: c.PublicURL})
 	}
 	return s3.Open(ctx, s3Options(c))
 }
 
 func openS3Source(ctx context.Context, c config.Config) (source.S3Opener, error) {
-	client, err := s3.NewClient(ctx, s3Options(c))
-	if err != nil {
-		return nil, err
-	}
-	return &s3source.Opener{Client: client}, nil
+	return s3source.Open(ctx, s3source.Options{Region: c.Region, Endpoint: c.S3Endpoint, PathStyle: c.S3PathStyle})
 }

@@ -9,15 +9,45 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slate360.ai/worker/internal/source"
 )
 
+// Options of Open.
+type Options struct {
+	Region string
+	// Endpoint of a server that is not Amazon's; PathStyle puts the bucket's name
+	// into the path of addresses.
+	Endpoint  string
+	PathStyle bool
+}
+
 // Opener opens objects with a client of the SDK.
-type Opener struct{ Client *s3.Client }
+type Opener struct{ client *s3.Client }
 
 var _ source.S3Opener = (*Opener)(nil)
+
+// attempts of each request; Fetch tries again beyond them.
+const attempts = 5
+
+// Open returns an opener with the credentials that the AWS tools find. It makes no
+// request.
+func Open(ctx context.Context, o Options) (*Opener, error) {
+	c, err := config.LoadDefaultConfig(ctx, config.WithRegion(o.Region), config.WithRetryMaxAttempts(attempts))
+	if err != nil {
+		return nil, fmt.Errorf("configuration of AWS: %w", err)
+	}
+	return &Opener{client: s3.NewFromConfig(c, func(so *s3.Options) {
+		so.UsePathStyle = o.PathStyle
+		if o.Endpoint != "" {
+			so.BaseEndpoint = aws.String(o.Endpoint)
+		}
+		// Ranges have no checksum of their own.
+		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	})}, nil
+}
 
 // explain makes refusals permanent: the SDK has tried the others again.
 func explain(bucket, key string, err error) error {
@@ -43,7 +73,7 @@ func explain(bucket, key string, err error) error {
 
 // Stat is of source.S3Opener.
 func (o *Opener) Stat(ctx context.Context, bucket, key string) (source.S3Object, error) {
-	out, err := o.Client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+	out, err := o.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return source.S3Object{}, explain(bucket, key, err)
 	}
@@ -56,7 +86,7 @@ func (o *Opener) OpenRange(ctx context.Context, bucket, key, etag string, off, n
 	if etag != "" {
 		in.IfMatch = &etag
 	}
-	out, err := o.Client.GetObject(ctx, in)
+	out, err := o.client.GetObject(ctx, in)
 	if err != nil {
 		return nil, explain(bucket, key, err)
 	}
@@ -65,7 +95,7 @@ func (o *Opener) OpenRange(ctx context.Context, bucket, key, etag string, off, n
 
 // List is of source.S3Opener.
 func (o *Opener) List(ctx context.Context, bucket, prefix string, f func(source.S3Object) error) error {
-	pages := s3.NewListObjectsV2Paginator(o.Client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
+	pages := s3.NewListObjectsV2Paginator(o.client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
