@@ -111,7 +111,7 @@ func (r *run) clearOutputs(ctx context.Context) {
 			r.log.Warn("outputs of a failed job stay in storage", "prefix", prefix, "error", err)
 		}
 	}
-	if cp := r.w.o.Checkpoints; cp != nil && r.resumed {
+	if cp := r.w.o.Checkpoints; cp != nil && r.mayHaveCheckpoint() {
 		if err := storage.DropCheckpoint(ctx, cp, checkpointPrefix(r.req.jobID)); err != nil {
 			r.log.Warn("a checkpoint stays in storage", "error", err)
 		}

@@ -316,7 +316,7 @@ func (r *run) complete(ctx context.Context, value ReturnValue) error {
 		return err
 	}
 	r.dir.remove()
-	if cp := r.w.o.Checkpoints; cp != nil && r.resumed {
+	if cp := r.w.o.Checkpoints; cp != nil && r.mayHaveCheckpoint() {
 		if err := storage.DropCheckpoint(ctx, cp, checkpointPrefix(r.req.jobID)); err != nil {
 			r.log.Warn("a checkpoint stays in storage", "error", err)
 		}

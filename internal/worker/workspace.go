@@ -195,6 +195,12 @@ func (w *Worker) orphaned(ctx context.Context, dir string) bool {
 func outputPrefix(id string) string     { return "processed/" + id }
 func checkpointPrefix(id string) string { return "checkpoints/" + id }
 
+// mayHaveCheckpoint tells whether an earlier run may have left one.
+func (r *run) mayHaveCheckpoint() bool {
+	j := r.task.Job()
+	return r.resumed || j.AttemptsStarted > 1 || j.Stalled > 0 || j.AttemptsMade > 0
+}
+
 // resume brings the checkpoint of a drained run back where this machine has
 // nothing of its own.
 func (r *run) resume(ctx context.Context) error {
