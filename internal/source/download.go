@@ -268,7 +268,7 @@ func temporary(err error) bool {
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
-		return !strings.Contains(u.Err.Error(), "redirect") && !strings.Contains(u.Err.Error(), "certificate")
+		return !strings.Contains(u.Err.Error(), "certificate")
 	}
 	var perm interface{ Permanent() bool } // of other transports
 	return !errors.As(err, &perm) || !perm.Permanent()

@@ -153,7 +153,7 @@ func (f *fetcher) failed(ctx context.Context, raw string, err error) error {
 	if !errors.As(err, &e) {
 		e = &FetchError{Err: err, Temporary: temporary(err)}
 	}
-	e.URL = Redact(raw)
+	e = &FetchError{URL: Redact(raw), Temporary: e.Temporary, Hint: e.Hint, Err: e.Err}
 	// The client's errors quote the URL with its query.
 	var u *url.Error
 	if errors.As(e.Err, &u) {

@@ -132,12 +132,15 @@ func (g *guard) client() *http.Client {
 	}
 	return &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if len(via) >= maximalRedirects {
-			return fmt.Errorf("more than %d redirects", maximalRedirects)
+			return &FetchError{Err: fmt.Errorf("more than %d redirects", maximalRedirects)}
 		}
 		if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
-			return errors.New("it redirects from https to " + req.URL.Scheme)
+			return &FetchError{Err: errors.New("it redirects from https to " + req.URL.Scheme)}
 		}
-		return checkScheme(req.URL)
+		if err := checkScheme(req.URL); err != nil {
+			return &FetchError{Err: fmt.Errorf("it redirects: %w", err)}
+		}
+		return nil
 	}}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // obeyer does what the data of a job says.
 type obeyer struct {
-	counter, now, peak atomic.Int64
+	counter, now atomic.Int64
 }
 
 func (o *obeyer) handle(ctx context.Context, t queue.Task) (any, error) {

@@ -1,0 +1,20 @@
+package disk_test
+
+import (
+	"testing"
+
+	"slate360.ai/worker/internal/storage"
+	"slate360.ai/worker/internal/storage/disk"
+	"slate360.ai/worker/internal/storage/storagetest"
+)
+
+func TestConformance(t *testing.T) {
+	storagetest.Run(t, func(t testing.TB) (storage.Store, string) {
+		s, err := disk.Open(disk.Options{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s, "p/"
+	})
+}
