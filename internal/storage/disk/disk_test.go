@@ -9,7 +9,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	storagetest.Run(t, func(t testing.TB) (storage.Store, string) {
+	storagetest.Run(t, false, func(t testing.TB) (storage.Store, string) {
 		s, err := disk.Open(disk.Options{Dir: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)

@@ -36,7 +36,7 @@ func TestConformance(t *testing.T) {
 	o := options(t, server)
 	var n atomic.Int32
 	fresh := func(t testing.TB) (storage.Store, string) { return open(t, o), fmt.Sprintf("p%d/", n.Add(1)) }
-	storagetest.Run(t, fresh)
+	storagetest.Run(t, true, fresh)
 	t.Run("SignedURL", func(t *testing.T) {
 		signed := o
 		signed.SignedURLs = true
