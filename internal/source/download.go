@@ -69,6 +69,7 @@ func (d *download) ranged(ctx context.Context) error {
 	pieces := int((d.size + pieceSize - 1) / pieceSize)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	here := slices.Clone(d.state.Done)
 	work := make(chan int)
 	var wg sync.WaitGroup
 	for range min(d.f.o.Workers, max(pieces, 1)) {
@@ -81,7 +82,7 @@ func (d *download) ranged(ctx context.Context) error {
 		})
 	}
 	for i := range pieces {
-		if slices.Contains(d.state.Done, i) {
+		if slices.Contains(here, i) {
 			d.f.progress(d.length(i))
 			continue
 		}
@@ -429,13 +430,17 @@ func (f *fetcher) httpWhole(ctx context.Context, resp *http.Response, name strin
 	}
 	name = f.names.distinct(name)
 	path := filepath.Join(f.dir, name)
-	before := f.done.Load()
+	f.mu.Lock()
+	before := f.done
+	f.mu.Unlock()
 	left, total := f.left, f.total
 	defer func() {
 		if err != nil {
 			f.files--
 			f.left, f.total = left+max(size, 0), total-max(size, 0)
-			f.done.Store(before)
+			f.mu.Lock()
+			f.done = before
+			f.mu.Unlock()
 			delete(f.names, strings.ToLower(name))
 			err = errors.Join(err, removeIfThere(path+".part"))
 		}

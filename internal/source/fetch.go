@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"slate360.ai/worker/internal/format"
@@ -98,10 +98,12 @@ type fetcher struct {
 	dir    string
 	client *http.Client
 	names  names
-	done   atomic.Int64
 	total  int64 // of the files known so far
 	left   int64 // bytes that the limit leaves
 	files  int
+
+	mu   sync.Mutex
+	done int64 // bytes that are here
 }
 
 // Fetch brings sources (https, http, s3; files where allowed) into the folder dir.
@@ -220,9 +222,11 @@ func (f *fetcher) fits(size int64) error {
 }
 
 func (f *fetcher) progress(n int64) {
-	done := f.done.Add(n)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done += n
 	if f.o.Progress != nil && n != 0 {
-		f.o.Progress(done, f.total)
+		f.o.Progress(f.done, f.total)
 	}
 }
 

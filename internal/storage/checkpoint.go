@@ -322,16 +322,13 @@ func DropCheckpoint(ctx context.Context, store Store, prefix string) error {
 
 // inParallel calls work for 0…n-1 with a few goroutines.
 func inParallel(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
-	group, working := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(checkpointWorkers)
 	for i := range n {
-		if working.Err() != nil {
+		if groupCtx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return work(working, i) })
+		group.Go(func() error { return work(groupCtx, i) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err()
+	return cmp.Or(group.Wait(), ctx.Err())
 }

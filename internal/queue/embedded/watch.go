@@ -13,13 +13,10 @@ import (
 // one page.
 const scanInterval = 100 * time.Millisecond
 
-// await waits until something was written, by this process or another, until
-// due, or until ctx is done.
-func (q *Queue) await(ctx context.Context, signal <-chan struct{}, due time.Time) error {
-	version, err := q.version(ctx)
-	if err != nil {
-		return err
-	}
+// await waits until something was written after since, by this process or
+// another, until due, or until ctx is done. signal and since are of a time before
+// the caller looked: what was written after that wakes it.
+func (q *Queue) await(ctx context.Context, signal <-chan struct{}, since int64, due time.Time) error {
 	var late <-chan time.Time
 	if !due.IsZero() {
 		t := time.NewTimer(max(time.Until(due), 0))
@@ -38,7 +35,7 @@ func (q *Queue) await(ctx context.Context, signal <-chan struct{}, due time.Time
 			return nil
 		case <-tick.C:
 			now, err := q.version(ctx)
-			if err != nil || now != version {
+			if err != nil || now != since {
 				return err
 			}
 		}
@@ -66,6 +63,10 @@ func (q *Queue) Watch(ctx context.Context, ready func(), f func(queue.Event)) er
 	}
 	for ctx.Err() == nil {
 		signal := q.signal()
+		var since int64
+		if since, err = q.version(ctx); err != nil {
+			break
+		}
 		var events []queue.Event
 		if events, err = q.eventsAfter(ctx, &last); err != nil {
 			break
@@ -76,7 +77,7 @@ func (q *Queue) Watch(ctx context.Context, ready func(), f func(queue.Event)) er
 		if len(events) > 0 {
 			continue
 		}
-		if err = q.await(ctx, signal, time.Time{}); err != nil {
+		if err = q.await(ctx, signal, since, time.Time{}); err != nil {
 			break
 		}
 	}

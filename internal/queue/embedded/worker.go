@@ -120,7 +120,11 @@ func (r *runner) next() *task {
 			t   *task
 			due time.Time
 		)
-		ready, err := r.q.mayTake(r.life)
+		since, err := r.q.version(r.life)
+		ready := false
+		if err == nil {
+			ready, err = r.q.mayTake(r.life)
+		}
 		if err == nil && ready {
 			err = r.q.tx(r.life, func(tx *sql.Tx) (err error) {
 				t, due, err = r.take(r.life, tx)
@@ -141,7 +145,7 @@ func (r *runner) next() *task {
 			sleep(r.taking, retryPause)
 			continue
 		}
-		if err := r.q.await(r.taking, signal, due); err != nil && r.taking.Err() == nil {
+		if err := r.q.await(r.taking, signal, since, due); err != nil && r.taking.Err() == nil {
 			r.report(fmt.Errorf("wait for jobs: %w", err))
 			sleep(r.taking, retryPause)
 		}

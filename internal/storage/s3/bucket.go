@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -129,15 +130,15 @@ func (s *Store) left(failures []types.Error) (again []string, err error) {
 }
 
 func (s *Store) deleteEach(ctx context.Context, keys []string) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(deletesAtOnce)
 	for _, key := range keys {
-		if ctx.Err() != nil {
+		if groupCtx.Err() != nil {
 			break
 		}
-		group.Go(func() error { return s.deleteOne(ctx, key) })
+		group.Go(func() error { return s.deleteOne(groupCtx, key) })
 	}
-	return group.Wait()
+	return cmp.Or(group.Wait(), ctx.Err())
 }
 
 func (s *Store) deleteOne(ctx context.Context, key string) error {

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -188,17 +189,17 @@ func (s *Store) putParts(ctx context.Context, key string, r io.ReaderAt, size in
 func (s *Store) sendParts(ctx context.Context, key string, id *string, r io.ReaderAt, size int64, sent func(int64)) ([]types.CompletedPart, error) {
 	part := partSize(size)
 	parts := make([]types.CompletedPart, (size+part-1)/part)
-	group, ctx := errgroup.WithContext(ctx)
+	group, partCtx := errgroup.WithContext(ctx)
 	group.SetLimit(s.o.PartsAtOnce)
 	for i := range parts {
-		if ctx.Err() != nil {
+		if partCtx.Err() != nil {
 			break
 		}
 		group.Go(func() error {
 			at := int64(i) * part
 			length := min(part, size-at)
 			body := io.NewSectionReader(r, at, length)
-			sum, err := sha256Of(ctx, body)
+			sum, err := sha256Of(partCtx, body)
 			if err != nil {
 				return fmt.Errorf("upload s3://%s/%s: %w", s.o.Bucket, key, err)
 			}
@@ -206,7 +207,7 @@ func (s *Store) sendParts(ctx context.Context, key string, id *string, r io.Read
 				return err
 			}
 			number, checksum := aws.Int32(int32(i+1)), s.checksum(sum)
-			out, err := s.client.UploadPart(ctx, &s3.UploadPartInput{
+			out, err := s.client.UploadPart(partCtx, &s3.UploadPartInput{
 				Bucket: &s.o.Bucket, Key: &key, UploadId: id, PartNumber: number,
 				Body: body, ContentLength: &length, ChecksumSHA256: checksum,
 			}, withPayloadHash(sum))
@@ -220,7 +221,7 @@ func (s *Store) sendParts(ctx context.Context, key string, id *string, r io.Read
 			return nil
 		})
 	}
-	return parts, group.Wait()
+	return parts, cmp.Or(group.Wait(), ctx.Err())
 }
 
 // complete makes one object of the parts. A first attempt may have done so, and
