@@ -3,9 +3,11 @@ package bullmq
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,7 +48,8 @@ type blocker struct {
 // (rediss-sentinel://) with user, password and database as usual in such URLs.
 // A cluster is found by itself; ?cluster=true insists on one. A Sentinel URL has
 // several hosts, separated by commas, and the master's name in ?master= or as
-// the first part of its path.
+// the first part of its path. TLS trusts the system's certificates, or those of
+// the file ?ca=.
 func DialRedis(ctx context.Context, rawURL string, o RedisOptions) (Conn, error) {
 	co, err := parseRedisURL(rawURL)
 	if err != nil {
@@ -133,6 +136,16 @@ func parseRedisURL(raw string) (rueidis.ClientOption, error) {
 		}
 		if len(co.InitAddress) > 1 {
 			co.TLSConfig.ServerName = "" // each host its own
+		}
+		if file := q.Get("ca"); file != "" {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return co, fmt.Errorf("certificates in the URL of Redis: %w", err)
+			}
+			co.TLSConfig.RootCAs = x509.NewCertPool()
+			if !co.TLSConfig.RootCAs.AppendCertsFromPEM(data) {
+				return co, fmt.Errorf("there is no certificate in %s", file)
+			}
 		}
 		co.Sentinel.TLSConfig = co.TLSConfig
 	}
