@@ -142,3 +142,19 @@ func TestLocksUnderLoad(t *testing.T) {
 	w.stop()
 	other.stop()
 }
+
+// A worker that starts before its services waits for them.
+func TestStartsBeforeRedis(t *testing.T) {
+	p := newPlatform(t)
+	p.upload(3000)
+	p.redis.Kill()
+	w := p.start("early")
+	p.eventually("it says that it waits", time.Minute, func() bool { return strings.Contains(w.log(), "queue cannot be reached yet") })
+	p.redis.Start()
+	id := p.submit(1)
+	p.eventually("the job is completed", time.Minute, func() bool { return p.job(id).State == queue.StateCompleted })
+	if j := p.job(id); string(j.Progress) != "100" {
+		t.Errorf("progress %s", j.Progress)
+	}
+	w.stop()
+}

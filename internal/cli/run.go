@@ -53,6 +53,9 @@ go back to the queue with their finished stages kept. A second SIGTERM ends at o
 			if err != nil {
 				return err
 			}
+			if os.Getenv("SLATE360_LOG_LEVEL") == "" {
+				c.LogLevel = "info" // who runs a service wants to see what it does
+			}
 			if f.addr != "" {
 				c.Addr = f.addr
 			}
@@ -110,11 +113,19 @@ func (p *Program) openServices(ctx context.Context, c config.Config, name string
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.queue, err = p.Backends.Queue(ctx, c, name, log); err != nil {
+	err = untilReached(ctx, log, "queue", func() (err error) {
+		s.queue, err = p.Backends.Queue(ctx, c, name, log)
+		return err
+	})
+	if err != nil {
 		return nil, unreachable("queue", "check REDIS_URL; '"+Name+" doctor' says what can be reached", err)
 	}
 	s.closers = append(s.closers, s.queue.Close)
-	if s.records, err = p.openRecords(ctx, c); err != nil {
+	err = untilReached(ctx, log, "records", func() (err error) {
+		s.records, err = p.openRecords(ctx, c)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, s.records.Close)
@@ -132,6 +143,29 @@ func (p *Program) openServices(ctx context.Context, c config.Config, name string
 	s.closers = append(s.closers, db.Close)
 	s.callbacks, err = callback.New(ctx, db, callback.Options{URL: c.CallbackURL(), Secret: c.WorkerSecret, Logger: log})
 	return s, err
+}
+
+// reachPause is the wait between two tries to reach a service at the start.
+const reachPause = 2 * time.Second
+
+// untilReached waits for a service that does not answer yet: it may start beside
+// us. What it answers is for the caller, be it a refusal.
+func untilReached(ctx context.Context, log *slog.Logger, what string, open func() error) error {
+	for {
+		err := open()
+		var network *net.OpError
+		if err == nil || !errors.As(err, &network) || ctx.Err() != nil {
+			return err
+		}
+		log.Warn(what+" cannot be reached yet", "error", err, "again", reachPause)
+		t := time.NewTimer(reachPause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+	}
 }
 
 func (p *Program) run(ctx context.Context, c config.Config, name string) (err error) {

@@ -73,7 +73,7 @@ func baseVariables() []Variable {
 			set: func(c *Config, v string) error { c.Addr = v; return checkAddr(v) },
 		},
 		{
-			Name: "SLATE360_LOG_LEVEL", Default: "warn", Example: "info",
+			Name: "SLATE360_LOG_LEVEL", Default: "warn; info for run", Example: "info",
 			Doc: "What is logged to standard error: debug, info, warn or error.",
 			set: func(c *Config, v string) error {
 				c.LogLevel = strings.ToLower(v)

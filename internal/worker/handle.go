@@ -282,6 +282,9 @@ func (r *run) complete(ctx context.Context, value ReturnValue) error {
 		return err
 	}
 	r.end() // nothing that is late comes after this
+	if err := r.task.Progress(ctx, 100); err != nil {
+		return err
+	}
 	outputs := make([]record.Output, 0, len(value.Outputs))
 	for _, o := range value.Outputs {
 		outputs = append(outputs, record.Output{
