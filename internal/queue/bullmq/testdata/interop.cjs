@@ -224,6 +224,10 @@ const cases = {
 
 (async () => {
   await events.waitUntilReady();
+  // Being ready is not listening yet: what happens before the first read is missed.
+  let heard = false;
+  events.once('completed', () => { heard = true; });
+  await until('events are heard', async () => { await queue.add('echo', { do: 'echo' }); return heard; });
   let bad = 0;
   for (const [name, run] of Object.entries(cases)) {
     try {
