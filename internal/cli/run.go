@@ -81,14 +81,6 @@ go back to the queue with their finished stages kept. A second SIGTERM ends at o
 // loopProcessors are what the loop has beside the stages.
 const loopProcessors = 2
 
-func workerName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "worker"
-	}
-	return fmt.Sprintf("%s-%d", host, os.Getpid())
-}
-
 // services are the opened parts of a worker.
 type services struct {
 	queue     queue.Queue
@@ -181,7 +173,7 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 	// has processors of the scheduler to itself, which the system runs at once.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores + loopProcessors))
 	if name == "" {
-		name = workerName()
+		name = queue.WorkerName()
 	}
 	log := p.logger(c)
 	s, err := p.openServices(ctx, c, name, log)

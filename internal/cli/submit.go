@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,7 +162,7 @@ func (p *Program) payloads(f *submitFlags, c config.Config, sources []string) ([
 		}
 		id := f.id
 		if id == "" {
-			id = newUUID()
+			id = job.NewID()
 		}
 		payloads = append(payloads, worker.Payload{JobID: id, SourceURL: s, SourceFormat: f.format, Options: options})
 	}
@@ -190,13 +189,4 @@ func sourceAddress(s string, c config.Config) (string, error) {
 		return "", pipeline.BadInput(err, "")
 	}
 	return "file://" + path, nil
-}
-
-// newUUID returns a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

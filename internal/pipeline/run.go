@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,18 +128,9 @@ func (r *runner) takeUp(ctx context.Context) error {
 		}
 	}
 	if r.manifest.JobID == "" {
-		r.manifest.JobID = newUUID()
+		r.manifest.JobID = job.NewID()
 	}
 	return nil
-}
-
-// newUUID returns a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func (r *runner) runLocked(ctx context.Context) (_ job.Result, err error) {

@@ -12,6 +12,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 )
 
@@ -161,6 +163,38 @@ type RunOptions struct {
 	// Error is told of what goes wrong beside the jobs (connection, renewal), one
 	// call at a time; nil drops it.
 	Error func(error)
+}
+
+// WithDefaults returns the options with what is zero filled in; MaxStalled is then
+// not negative.
+func (o RunOptions) WithDefaults() RunOptions {
+	o.Concurrency = max(o.Concurrency, 1)
+	if o.LockDuration <= 0 {
+		o.LockDuration = 30 * time.Second
+	}
+	if o.StalledInterval <= 0 {
+		o.StalledInterval = 30 * time.Second
+	}
+	if o.MaxStalled == 0 {
+		o.MaxStalled = 1
+	}
+	o.MaxStalled = max(o.MaxStalled, 0)
+	if o.Name == "" {
+		o.Name = WorkerName()
+	}
+	if o.LimiterMax > 0 && o.LimiterDuration <= 0 {
+		o.LimiterDuration = time.Minute
+	}
+	return o
+}
+
+// WorkerName is the name of a worker that has none: of its host and process.
+func WorkerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
 }
 
 // Keep bounds finished jobs; 0 is no bound.

@@ -112,11 +112,7 @@ func New(o Options) (*Worker, error) {
 		o.Metrics = NewMetrics()
 	}
 	if o.Run.Name == "" {
-		name, err := os.Hostname()
-		if err != nil {
-			name = "worker"
-		}
-		o.Run.Name = fmt.Sprintf("%s-%d", name, os.Getpid())
+		o.Run.Name = queue.WorkerName()
 	}
 	o.Run.Concurrency = max(o.Run.Concurrency, 1)
 	if o.StallTimeout <= 0 {

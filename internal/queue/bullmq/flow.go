@@ -2,10 +2,11 @@ package bullmq
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"slate360.ai/worker/internal/job"
 )
 
 // Node is a job of a flow: it runs after its children, which may lie on other
@@ -45,7 +46,7 @@ func (q *Queue) AddFlow(ctx context.Context, root Node) (string, error) {
 func (q *Queue) collect(b *batch, n Node, p place, parents *[]place) error {
 	own := q.sibling(n.Queue)
 	if n.Job.Options.ID == "" {
-		n.Job.Options.ID = newUUID()
+		n.Job.Options.ID = job.NewID()
 	}
 	if len(n.Children) > 0 && n.Job.Options.Deduplication.ID != "" {
 		return errors.New("a job with children cannot be deduplicated: the ID of a parent must be known before")
@@ -74,15 +75,6 @@ func (q *Queue) collect(b *batch, n Node, p place, parents *[]place) error {
 	}
 	*parents = append(*parents, below)
 	return nil
-}
-
-// newUUID returns a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var u [16]byte
-	_, _ = rand.Read(u[:]) // never fails: crypto/rand
-	u[6] = u[6]&0x0f | 0x40
-	u[8] = u[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
 // childrenOf reads the values of ended children: processed or failed.

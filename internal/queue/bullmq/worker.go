@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -51,8 +50,9 @@ type runner struct {
 
 // Run is of queue.Queue.
 func (q *Queue) Run(ctx context.Context, o queue.RunOptions, h queue.Handler) error {
-	r := &runner{q: q, o: o, h: h, taking: ctx, tasks: map[string]*Task{}}
-	r.defaults()
+	r := &runner{q: q, o: o.WithDefaults(), h: h, taking: ctx, tasks: map[string]*Task{}}
+	r.slots = make(chan struct{}, r.o.Concurrency)
+	r.polls.max = q.o.PollMax
 	if err := r.connect(); err != nil {
 		return err
 	}
@@ -67,33 +67,6 @@ func (q *Queue) Run(ctx context.Context, o queue.RunOptions, h queue.Handler) er
 	end()
 	background.Wait()
 	return nil
-}
-
-func (r *runner) defaults() {
-	o := &r.o
-	o.Concurrency = max(o.Concurrency, 1)
-	if o.LockDuration <= 0 {
-		o.LockDuration = 30 * time.Second
-	}
-	if o.StalledInterval <= 0 {
-		o.StalledInterval = 30 * time.Second
-	}
-	if o.MaxStalled == 0 {
-		o.MaxStalled = 1
-	}
-	o.MaxStalled = max(o.MaxStalled, 0)
-	if o.Name == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "worker"
-		}
-		o.Name = fmt.Sprintf("%s-%d", host, os.Getpid())
-	}
-	if o.LimiterMax > 0 && o.LimiterDuration <= 0 {
-		o.LimiterDuration = time.Minute
-	}
-	r.slots = make(chan struct{}, o.Concurrency)
-	r.polls.max = r.q.o.PollMax
 }
 
 // connect waits until the server can be used; its refusal is for good.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -35,7 +34,7 @@ func (q *Queue) Run(ctx context.Context, o queue.RunOptions, h queue.Handler) er
 		return err
 	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	r := &runner{q: q, o: withDefaults(o), h: h, taking: ctx, life: life, tasks: map[string]*task{}}
+	r := &runner{q: q, o: o.WithDefaults(), h: h, taking: ctx, life: life, tasks: map[string]*task{}}
 	var background, handlers sync.WaitGroup
 	background.Go(r.renewLeases)
 	background.Go(r.recoverStalled)
@@ -63,31 +62,6 @@ func (q *Queue) Run(ctx context.Context, o queue.RunOptions, h queue.Handler) er
 	end()
 	background.Wait()
 	return nil
-}
-
-func withDefaults(o queue.RunOptions) queue.RunOptions {
-	o.Concurrency = max(o.Concurrency, 1)
-	if o.LockDuration <= 0 {
-		o.LockDuration = 30 * time.Second
-	}
-	if o.StalledInterval <= 0 {
-		o.StalledInterval = 30 * time.Second
-	}
-	if o.MaxStalled == 0 {
-		o.MaxStalled = 1
-	}
-	o.MaxStalled = max(o.MaxStalled, 0)
-	if o.Name == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "worker"
-		}
-		o.Name = fmt.Sprintf("%s-%d", host, os.Getpid())
-	}
-	if o.LimiterMax > 0 && o.LimiterDuration <= 0 {
-		o.LimiterDuration = time.Minute
-	}
-	return o
 }
 
 func (r *runner) report(err error) {
