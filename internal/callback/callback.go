@@ -60,7 +60,8 @@ type Event struct {
 type Options struct {
 	// URL that callbacks are posted to, Secret the key that signs them.
 	URL, Secret string
-	// Client defaults to one with a timeout of 30 s that follows no redirects.
+	// Client defaults to one of the sender's own, with a timeout of 30 s, that
+	// follows no redirects.
 	Client *http.Client
 	Logger *slog.Logger
 	// ProgressInterval is the least time between two progress callbacks of a job;
@@ -90,6 +91,9 @@ func New(ctx context.Context, db *sql.DB, o Options) (*Sender, error) {
 			// A redirected POST would send the signed body to somebody else.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
+		if t, ok := http.DefaultTransport.(*http.Transport); ok {
+			o.Client.Transport = t.Clone() // Close closes the connections of nobody else
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -102,6 +106,13 @@ func New(ctx context.Context, db *sql.DB, o Options) (*Sender, error) {
 		return nil, err
 	}
 	return &Sender{o: o, db: db, wake: make(chan struct{}, 1)}, nil
+}
+
+// Close closes connections to the platform. Run, Flush and all Progress have
+// ended; the database stays open.
+func (s *Sender) Close() error {
+	s.o.Client.CloseIdleConnections()
+	return nil
 }
 
 func setDefault(d *time.Duration, v time.Duration) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/sqlite"
 )
 
@@ -33,6 +34,8 @@ func newReceiver(t *testing.T) *receiver {
 	r := &receiver{t: t, got: make(chan Event, 1000), answer: http.StatusOK}
 	r.server = httptest.NewServer(r)
 	t.Cleanup(r.server.Close)
+	// The end of the server closes its connections: what else is left shows before.
+	leaktest.Check(t)
 	return r
 }
 
@@ -87,6 +90,7 @@ func newSender(t *testing.T, db *sql.DB, url string, o Options) *Sender {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -114,16 +118,16 @@ func receive(t *testing.T, r *receiver) Event {
 func TestFinishIsSentOnce(t *testing.T) {
 	r := newReceiver(t)
 	s := newSender(t, openDB(t, filepath.Join(t.TempDir(), "a.db")), r.server.URL, Options{})
-	stop := background(t, s.Run)
 	e := Event{
 		JobID: "j1", Status: StatusCompleted, ProgressPct: 100, EventID: EventID("j1", "completed"),
 		Outputs: []job.Output{{Type: job.TypeLAZ, URL: "https://example.com/a.laz", Size: 5}},
 	}
-	for range 3 {
+	for range 3 { // before the first is sent: then it is in the outbox once
 		if err := s.Finish(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
+	stop := background(t, s.Run)
 	got := receive(t, r)
 	if got.JobID != "j1" || got.Status != StatusCompleted || len(got.Outputs) != 1 || got.Outputs[0].Size != 5 || got.OccurredAt.IsZero() {
 		t.Errorf("got %+v", got)

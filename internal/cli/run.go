@@ -134,7 +134,11 @@ func (p *Program) openServices(ctx context.Context, c config.Config, name string
 	}
 	s.closers = append(s.closers, db.Close)
 	s.callbacks, err = callback.New(ctx, db, callback.Options{URL: c.CallbackURL(), Secret: c.WorkerSecret, Logger: log})
-	return s, err
+	if err != nil {
+		return s, err
+	}
+	s.closers = append(s.closers, s.callbacks.Close)
+	return s, nil
 }
 
 // reachPause is the wait between two tries to reach a service at the start.

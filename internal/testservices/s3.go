@@ -131,6 +131,14 @@ func (f *Faults) Away(away bool) {
 	f.away = away
 }
 
+// CloseIdleConnections lets go of connections to the target that wait for the
+// next request.
+func (f *Faults) CloseIdleConnections() {
+	if t, ok := f.proxy.Transport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
 // Count returns how many requests failed.
 func (f *Faults) Count() int {
 	f.mu.Lock()

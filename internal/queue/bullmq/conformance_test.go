@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/queue/queuetest"
 	"slate360.ai/worker/internal/testservices"
@@ -28,6 +29,7 @@ func TestConformance(t *testing.T) {
 	s := testservices.Redis(t)
 	var n atomic.Int32
 	t.Run("suite", func(t *testing.T) {
+		leaktest.Check(t)
 		queuetest.Run(t, queuetest.Backend{
 			Fresh: func(t testing.TB) queue.Queue { return openNamed(t, s, fmt.Sprintf("q%d", n.Add(1))) },
 			Again: func(t testing.TB, q queue.Queue) queue.Queue { return openNamed(t, s, q.(*Queue).o.Name) },

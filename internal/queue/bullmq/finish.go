@@ -164,12 +164,15 @@ func (r *runner) moveToFinished(ctx context.Context, t *Task, target, field, val
 
 // settle runs what ends a job until the server has answered: while it cannot be
 // reached nobody else gets the job either. It gives up after some lock times,
-// when another worker has taken it over.
+// when another worker has taken it over; after one where the worker is to stop.
 func (r *runner) settle(t *Task, script func(ctx context.Context) (any, error)) *rawJob {
 	t.finishing.Store(true)
 	deadline := time.Now().Add(max(4*r.o.LockDuration, 2*time.Minute))
 	unsure := false // whether an earlier try may have been carried out
 	for {
+		if last := time.Now().Add(r.o.LockDuration); r.taking.Err() != nil && last.Before(deadline) {
+			deadline = last
+		}
 		ctx, cancel := context.WithTimeout(r.life, r.o.LockDuration)
 		reply, err := script(ctx)
 		cancel()

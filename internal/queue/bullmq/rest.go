@@ -19,7 +19,7 @@ import (
 
 // RESTOptions of DialREST.
 type RESTOptions struct {
-	// Client defaults to one with a timeout of 30 s.
+	// Client defaults to one of the connection's own, with a timeout of 30 s.
 	Client *http.Client
 }
 
@@ -46,6 +46,9 @@ func DialREST(url, token string, o RESTOptions) (Conn, error) {
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: 30 * time.Second}
+		if t, ok := http.DefaultTransport.(*http.Transport); ok {
+			o.Client.Transport = t.Clone() // Close closes the connections of nobody else
+		}
 	}
 	return &restConn{url: strings.TrimRight(url, "/"), token: token, client: o.Client, plain: map[string]*Script{}}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/queue/queuetest"
 	"slate360.ai/worker/internal/testservices"
@@ -34,6 +35,7 @@ func TestRESTConformance(t *testing.T) {
 	u := testservices.NewUpstash(t, s)
 	var n atomic.Int32
 	t.Run("suite", func(t *testing.T) {
+		leaktest.Check(t)
 		queuetest.Run(t, queuetest.Backend{
 			Fresh: func(t testing.TB) queue.Queue { return openREST(t, u, fmt.Sprintf("r%d", n.Add(1))) },
 			Again: func(t testing.TB, q queue.Queue) queue.Queue { return openREST(t, u, q.(*Queue).o.Name) },

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/testservices"
 )
@@ -26,6 +27,7 @@ import (
 // roundTrip adds a job over one connection, and runs it over another.
 func roundTrip(t *testing.T, url string, o Options) {
 	t.Helper()
+	leaktest.Check(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	open := func() *Queue {

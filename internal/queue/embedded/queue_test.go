@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/queue/queuetest"
 )
@@ -28,6 +29,7 @@ func openFile(t testing.TB, path string) *file {
 }
 
 func TestConformance(t *testing.T) {
+	leaktest.Check(t)
 	queuetest.Run(t, queuetest.Backend{
 		Fresh: func(t testing.TB) queue.Queue { return openFile(t, filepath.Join(t.TempDir(), "q.db")) },
 		Again: func(t testing.TB, q queue.Queue) queue.Queue { return openFile(t, q.(*file).path) },

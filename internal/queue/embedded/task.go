@@ -95,6 +95,10 @@ func (r *runner) finish(t *task, value any, err error) *task {
 	end := t.ending(value, err)
 	deadline := time.Now().Add(max(4*r.o.LockDuration, 2*time.Minute))
 	for {
+		// Who is to stop waits for no longer than the job would be its own.
+		if last := time.Now().Add(r.o.LockDuration); r.taking.Err() != nil && last.Before(deadline) {
+			deadline = last
+		}
 		var next *task
 		err := r.q.tx(r.life, func(tx *sql.Tx) (err error) {
 			if err := end(r.life, tx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/record"
 	"slate360.ai/worker/internal/record/postgres"
 	"slate360.ai/worker/internal/record/recordtest"
@@ -40,12 +41,15 @@ func TestBackends(t *testing.T) {
 		return s
 	}
 	front := testservices.NewPostgREST(t, server.URL())
+	leaktest.Check(t)
+	t.Cleanup(front.Faults.CloseIdleConnections)
 	rest := func(t testing.TB) *supabase.Store {
 		t.Helper()
 		s, err := supabase.Open(front.URL, front.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { s.Close() })
 		return s
 	}
 
@@ -109,6 +113,7 @@ func TestBackends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer s.Close()
 		if err := s.Ping(t.Context()); !errors.Is(err, record.ErrPermanent) || strings.Contains(err.Error(), "not the key") {
 			t.Errorf("got %v", err)
 		}

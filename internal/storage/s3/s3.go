@@ -141,7 +141,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close lets connections go.
+// Close closes the connections. Nothing may be under way any more.
 func (s *Store) Close() error {
 	s.close()
 	return nil

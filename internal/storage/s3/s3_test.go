@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/storage"
 	"slate360.ai/worker/internal/storage/s3"
 	"slate360.ai/worker/internal/storage/storagetest"
@@ -34,6 +35,8 @@ func open(t testing.TB, o s3.Options) *s3.Store {
 func TestConformance(t *testing.T) {
 	server := testservices.S3(t)
 	o := options(t, server)
+	leaktest.Check(t) // while the server lives: its end would close connections
+	t.Cleanup(server.Faults.CloseIdleConnections)
 	var n atomic.Int32
 	fresh := func(t testing.TB) (storage.Store, string) { return open(t, o), fmt.Sprintf("p%d/", n.Add(1)) }
 	storagetest.Run(t, true, fresh)
@@ -52,6 +55,7 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer http.DefaultClient.CloseIdleConnections()
 		defer resp.Body.Close()
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || resp.StatusCode != http.StatusOK || string(body) != "text" || resp.Header.Get("Content-Type") != "text/plain" {

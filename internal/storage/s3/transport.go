@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,27 +29,63 @@ const (
 )
 
 // newHTTPClient makes a client that keeps many connections and notices those on
-// which nothing moves.
+// which nothing moves, and a function that closes them all. The SDK's client gives
+// nobody its transport, only copies of it, so that they are counted as they are dialed.
 func newHTTPClient() (aws.HTTPClient, func()) {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
+	conns := &connections{open: map[*watchedConn]bool{}}
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return &watchedConn{Conn: conn}, nil
+			return conns.add(conn), nil
 		}
 		t.MaxIdleConns = 2 * keepConnections
 		t.MaxIdleConnsPerHost = keepConnections
 		t.IdleConnTimeout = 60 * time.Second
 	})
-	return client, func() { client.GetTransport().CloseIdleConnections() }
+	return client, conns.closeAll
+}
+
+// connections are those of one client.
+type connections struct {
+	mu   sync.Mutex
+	open map[*watchedConn]bool
+}
+
+func (c *connections) add(conn net.Conn) *watchedConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := &watchedConn{Conn: conn, of: c}
+	c.open[w] = true
+	return w
+}
+
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	all := slices.Collect(maps.Keys(c.open))
+	c.mu.Unlock()
+	for _, w := range all {
+		_ = w.Close() // it may have ended meanwhile
+	}
 }
 
 // watchedConn fails when nothing has moved on it, in either direction, for
 // idleTimeout: a peer that is gone without a word would hold a job for ever.
-type watchedConn struct{ net.Conn }
+type watchedConn struct {
+	net.Conn
+	of *connections
+}
+
+// Close is of net.Conn.
+func (c *watchedConn) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
 
 func (c *watchedConn) Read(p []byte) (int, error) {
 	if err := c.SetReadDeadline(time.Now().Add(idleTimeout)); err != nil {
