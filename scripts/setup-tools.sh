@@ -140,6 +140,7 @@ setup_test() {
 		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
 	venv "holds laspy, lazrs, copclib and ept-python"
 	setup_node
+	need 7zz 7zip "7-Zip, whose archives are unpacked"
 	need redis-server redis-server "Redis, that the queue is tested on"
 	[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null ||
 		packages postgresql "PostgreSQL, that records are tested on"

@@ -253,7 +253,7 @@ func (p *Program) fetchOptions(ctx context.Context, c config.Config) (source.Fet
 	}
 	return source.FetchOptions{
 		Limits: source.Limits{
-			Bytes: c.SourceMaxBytes, Files: c.SourceMaxFiles, Ratio: c.SourceMaxRatio, Nesting: c.SourceMaxNesting, Time: c.SourceTimeout,
+			Bytes: c.SourceMaxBytes, Files: c.SourceMaxFiles, Ratio: c.SourceMaxRatio, Nesting: c.SourceMaxNesting, Dictionary: c.SourceMaxDictionary, Time: c.SourceTimeout,
 		},
 		Allow: c.SourceAllow, AllowFiles: c.EmbeddedQueue(), S3: s3,
 	}, nil

@@ -67,7 +67,9 @@ type Services struct {
 	SourceMaxFiles   int
 	SourceMaxRatio   float64
 	SourceMaxNesting int
-	SourceTimeout    time.Duration
+	// SourceMaxDictionary in bytes is the memory that unpacking may take.
+	SourceMaxDictionary int64
+	SourceTimeout       time.Duration
 	// SourceAllow names hosts and networks whose private addresses may be fetched from.
 	SourceAllow []string
 }
@@ -80,7 +82,7 @@ func defaultServices() Services {
 		KeepCompleted: 1000, KeepFailed: 5000, Ageing: 15 * time.Minute,
 		DrainTimeout: 90 * time.Second, StallTimeout: 15 * time.Minute, WorkspaceTTL: 24 * time.Hour,
 		DiskReserve: 1 << 30, SourceMaxBytes: 500 << 30, SourceMaxFiles: 100_000, SourceMaxRatio: 200,
-		SourceMaxNesting: 2, SourceTimeout: 6 * time.Hour,
+		SourceMaxNesting: 2, SourceMaxDictionary: 320 << 20, SourceTimeout: 6 * time.Hour,
 	}
 }
 
@@ -255,6 +257,8 @@ func limitVariables() []Variable {
 			},
 		},
 		count("SLATE360_SOURCE_MAX_NESTING", "2", "1", "Archives inside archives that are unpacked.", 0, 16, func(c *Config) *int { return &c.SourceMaxNesting }),
+		size("SLATE360_SOURCE_MAX_DICTIONARY", "320M", "1600M", "Most memory that unpacking an archive (7z, zst) may take for its dictionary, which the archive demands.",
+			func(c *Config) *int64 { return &c.SourceMaxDictionary }),
 		duration("SLATE360_SOURCE_TIMEOUT", "6h", "1h", "Longest that fetching a source may take.",
 			time.Second, 30*24*time.Hour, func(c *Config) *time.Duration { return &c.SourceTimeout }),
 		{

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bodgit/sevenzip"
 	"github.com/klauspost/compress/zstd"
 
 	"slate360.ai/worker/internal/format"
@@ -145,7 +144,7 @@ func (u *unpacker) archive(p, into string, depth int) error {
 	case kindTar, kindGzip, kindZstd:
 		err = u.unpackStream(p, kind, add)
 	case kind7z:
-		err = unpack7z(p, add)
+		err = u.unpack7z(p, add)
 	default:
 		err = &ArchiveError{Err: errors.New("it is none that is known: want zip, tar, tar.gz, tar.zst or 7z")}
 	}
@@ -290,8 +289,8 @@ func (u *unpacker) write(to string, r io.Reader) (n int64, err error) {
 			return n, fmt.Errorf("the disk has only %s left", format.Bytes(free))
 		}
 		k, err := r.Read(buf)
-		if u.left -= int64(k); u.left < 0 {
-			return n, fmt.Errorf("%w: the archive unpacks to more than is allowed (see SLATE360_SOURCE_MAX_BYTES and SLATE360_SOURCE_MAX_RATIO)", ErrTooLarge)
+		if err := u.spend(k); err != nil {
+			return n, err
 		}
 		if k > 0 {
 			if _, err := f.Write(buf[:k]); err != nil {
@@ -304,6 +303,34 @@ func (u *unpacker) write(to string, r io.Reader) (n int64, err error) {
 		}
 		if err != nil {
 			return n, err
+		}
+	}
+}
+
+// spend counts unpacked bytes, kept or not, against the limits.
+func (u *unpacker) spend(n int) error {
+	if u.left -= int64(n); u.left < 0 {
+		return fmt.Errorf("%w: the archive unpacks to more than is allowed (see SLATE360_SOURCE_MAX_BYTES and SLATE360_SOURCE_MAX_RATIO)", ErrTooLarge)
+	}
+	return nil
+}
+
+// pass reads what is left of a member and drops it.
+func (u *unpacker) pass(r io.Reader) error {
+	buf := make([]byte, 64<<10)
+	for {
+		if err := u.ctx.Err(); err != nil {
+			return context.Cause(u.ctx)
+		}
+		n, err := r.Read(buf)
+		if err := u.spend(n); err != nil {
+			return err
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -340,26 +367,6 @@ func addOpened(name string, info fs.FileInfo, open func() (io.ReadCloser, error)
 	return add(name, r, info.Mode(), info.ModTime())
 }
 
-func unpack7z(p string, add addMember) (err error) {
-	// The reader panics on some broken headers.
-	defer func() {
-		if v := recover(); v != nil {
-			err = &ArchiveError{Err: fmt.Errorf("it is broken: %v", v)}
-		}
-	}()
-	z, err := sevenzip.OpenReader(p)
-	if err != nil {
-		return &ArchiveError{Err: err}
-	}
-	defer z.Close()
-	for _, f := range z.File {
-		if err := addOpened(f.Name, f.FileInfo(), f.Open, add); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // unpackStream unpacks a tar file, compressed or not, or a single compressed file.
 func (u *unpacker) unpackStream(p string, kind archiveKind, add addMember) error {
 	f, err := os.Open(p)
@@ -377,7 +384,7 @@ func (u *unpacker) unpackStream(p string, kind archiveKind, add addMember) error
 		defer g.Close()
 		r = g
 	case kindZstd:
-		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(256<<20))
+		z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(uint64(u.l.Dictionary)))
 		if err != nil {
 			return &ArchiveError{Err: err}
 		}
@@ -386,7 +393,10 @@ func (u *unpacker) unpackStream(p string, kind archiveKind, add addMember) error
 	}
 	b := bufio.NewReaderSize(r, 1<<20)
 	head, err := b.Peek(512)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return &ArchiveError{Err: largeDictionary("more than that", u.l.Dictionary)}
+	case err != nil && !errors.Is(err, io.EOF):
 		return &ArchiveError{Err: err}
 	}
 	if archiveOf(head) != kindTar {

@@ -154,6 +154,7 @@ with tarfile.open(d + "/a.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as t:
 }
 
 func TestUnpackRefusals(t *testing.T) {
+	const window = "\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00" // a frame that claims a window of 1 GiB
 	bomb := zipOf(t, entry{name: "zeros", text: strings.Repeat("0", 200<<20)})
 	for _, test := range []struct {
 		name string
@@ -173,6 +174,7 @@ func TestUnpackRefusals(t *testing.T) {
 		{"links only", tarOf(t, entry{name: "l", link: "/etc/passwd"}), Limits{}, nil},
 		{"broken zip", zipOf(t, entry{name: "a", text: "xyz"})[:40], Limits{}, nil},
 		{"broken gzip", gzipOf(t, tarOf(t, entry{name: "a", text: strings.Repeat("abc", 9999)}))[:60], Limits{}, nil},
+		{"window of zstd", []byte(window), Limits{}, ErrTooLarge},
 		{"none", []byte("no archive"), Limits{}, nil},
 	} {
 		_, out, err := unpackBytes(t, test.data, test.l)
@@ -196,6 +198,8 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(gzipOf(f, tarOf(f, entries...)))
 	f.Add(zstdOf(f, tarOf(f, entries...)))
 	f.Add([]byte("7z\xbc\xaf\x27\x1c\x00\x04"))
+	f.Add(archive7z(f, "lzma2.7z"))
+	f.Add(archive7z(f, "nested.7z"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, out, err := unpackBytes(t, data, Limits{Bytes: 1 << 20, Files: 100, Nesting: 1})
 		if err != nil {

@@ -20,11 +20,14 @@ import (
 
 // Limits bound what a source may be. Zero values have the default named.
 type Limits struct {
-	Bytes   int64         // of all files, unpacked; default 500 GiB
-	Files   int           // default 100,000
-	Ratio   float64       // of an archive's content to itself; default 200
-	Nesting int           // archives inside archives; default 2
-	Time    time.Duration // of fetching; default 6 h
+	Bytes   int64   // of all files, unpacked; default 500 GiB
+	Files   int     // default 100,000
+	Ratio   float64 // of an archive's content to itself; default 200
+	Nesting int     // archives inside archives; default 2
+	// Dictionary is the memory in bytes that unpacking an archive may take for what
+	// it refers back to, as the archive itself demands; default 320 MiB.
+	Dictionary int64
+	Time       time.Duration // of fetching; default 6 h
 }
 
 func (l Limits) withDefaults() Limits {
@@ -39,6 +42,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Nesting < 0 {
 		l.Nesting = 0
+	}
+	if l.Dictionary <= 0 {
+		l.Dictionary = 320 << 20 // 7-Zip's own most is 256 MiB, and BCJ2 has two small ones beside it
 	}
 	if l.Time <= 0 {
 		l.Time = 6 * time.Hour
