@@ -41,12 +41,16 @@ func permanent(err error) bool {
 func details(err error, attempt int, final bool) record.ErrorDetails {
 	d := record.ErrorDetails{Attempt: attempt, Permanent: final}
 	var (
+		step    *stepError
 		stage   *pipeline.StageError
 		program *engine.ExitError
 		bad     *pipeline.BadInputError
 		machine *pipeline.ConfigError
 		fetch   *source.FetchError
 	)
+	if errors.As(err, &step) {
+		d.Stage = step.step
+	}
 	if errors.As(err, &stage) {
 		d.Stage, d.Engine = stage.Stage, stage.Engine
 	}

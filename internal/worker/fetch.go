@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -175,57 +174,4 @@ func (r *run) unpack(ctx context.Context, path string) (src fetched, size, files
 	}
 	src, err = r.pick(got.Path)
 	return src, got.Size, int64(got.Files), err
-}
-
-// pick finds the one file of an archive that there is a pipeline for.
-func (r *run) pick(path string) (src fetched, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return src, err
-	}
-	if info.IsDir() {
-		if f, err := source.Sniff(path); err == nil {
-			if _, ok := r.w.o.Pipeline(f); ok {
-				return fetched{path: path, format: f}, nil
-			}
-		}
-	}
-	var found []fetched
-	var others []string
-	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		f, sniffErr := source.Sniff(p)
-		var unknown *source.UnknownFormatError
-		if sniffErr != nil && !errors.As(sniffErr, &unknown) && !errors.Is(sniffErr, source.ErrEmpty) {
-			return sniffErr
-		}
-		rel, err := filepath.Rel(path, p)
-		if err != nil {
-			return err
-		}
-		if _, ok := r.w.o.Pipeline(f); ok && sniffErr == nil {
-			found = append(found, fetched{path: p, format: f})
-			rel = filepath.ToSlash(rel)
-		}
-		others = append(others, rel)
-		return nil
-	})
-	const named = 5
-	list := strings.Join(others[:min(len(others), named)], ", ")
-	switch {
-	case err != nil:
-		return src, err
-	case len(found) == 0:
-		return src, pipeline.BadInput(fmt.Errorf("nothing in the archive can be processed: %d file(s), such as %s", len(others), list), "")
-	case len(found) > 1:
-		return src, pipeline.BadInput(fmt.Errorf("the archive has %d sources, such as %s", len(found), list),
-			"upload each as a job of its own")
-	}
-	if len(others) > 1 {
-		found[0].warnings = append(found[0].warnings, fmt.Sprintf("of the %d files of the archive %s was processed",
-			len(others), filepath.Base(found[0].path)))
-	}
-	return found[0], nil
 }

@@ -137,8 +137,14 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("make folder of workspaces: %w", err)
 	}
 	defer w.giveUp(errDrain)
-	stopTimer := context.AfterFunc(ctx, w.startDrain)
-	defer stopTimer()
+	draining := make(chan *time.Timer, 1)
+	notYet := context.AfterFunc(ctx, func() { draining <- w.startDrain() })
+	defer func() {
+		if !notYet() {
+			timer := <-draining
+			timer.Stop()
+		}
+	}()
 	var wg sync.WaitGroup
 	background, stop := context.WithCancel(ctx)
 	defer wg.Wait()
@@ -164,13 +170,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	return w.o.Queue.Run(ctx, ro, w.handle)
 }
 
-func (w *Worker) startDrain() {
+// startDrain lets running jobs give up when the timer that it returns fires.
+func (w *Worker) startDrain() *time.Timer {
 	w.setReady(false)
 	n := w.Running()
 	w.log.Info("draining", "running", n, "timeout", w.o.DrainTimeout)
 	w.o.Status(fmt.Sprintf("draining, %d jobs are running", n))
-	timer := time.AfterFunc(w.o.DrainTimeout, func() { w.giveUp(errDrain) })
-	context.AfterFunc(w.drain, func() { timer.Stop() })
+	return time.AfterFunc(w.o.DrainTimeout, func() { w.giveUp(errDrain) })
 }
 
 // Running returns how many jobs run.

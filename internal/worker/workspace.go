@@ -151,6 +151,11 @@ func (w *Worker) SweepOnce(ctx context.Context) error {
 			continue
 		}
 		dir := filepath.Join(w.o.WorkDir, e.Name())
+		// Only what nobody will come back to is locked: who comes back just then
+		// would have to begin anew in another folder.
+		if !w.orphaned(ctx, dir) {
+			continue
+		}
 		lock, err := filelock.TryFolder(dir, lockName)
 		if err != nil {
 			continue // somebody works there
