@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -23,6 +24,15 @@ type Upstash struct {
 	URL, Token string
 	Requests   atomic.Int64
 	addr       string
+
+	mu   sync.Mutex
+	idle []*upstream // between two requests
+}
+
+// upstream is a connection to the Redis server.
+type upstream struct {
+	net.Conn
+	r *bufio.Reader
 }
 
 // NewUpstash starts a front of a Redis server.
@@ -30,9 +40,33 @@ func NewUpstash(t testing.TB, redis *RedisServer) *Upstash {
 	t.Helper()
 	u := &Upstash{Token: "token", addr: redis.Addr()}
 	srv := httptest.NewServer(u)
-	t.Cleanup(srv.Close)
+	t.Cleanup(func() {
+		srv.Close()
+		for c := u.take(); c != nil; c = u.take() {
+			c.Close()
+		}
+	})
 	u.URL = srv.URL
 	return u
+}
+
+// take returns a connection that nobody uses, or nil.
+func (u *Upstash) take() *upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.idle) == 0 {
+		return nil
+	}
+	c := u.idle[len(u.idle)-1]
+	u.idle = u.idle[:len(u.idle)-1]
+	return c
+}
+
+// give lets others use a connection.
+func (u *Upstash) give(c *upstream) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.idle = append(u.idle, c)
 }
 
 func (u *Upstash) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -111,13 +145,8 @@ func (u *Upstash) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(status, replies[0])
 }
 
-// run sends commands over a connection of their own.
+// run sends commands over a connection that nobody else uses meanwhile.
 func (u *Upstash) run(batch [][]any, encode bool) ([]map[string]any, error) {
-	conn, err := net.Dial("tcp", u.addr)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
 	var out strings.Builder
 	for _, cmd := range batch {
 		name := strings.ToUpper(fmt.Sprint(cmd[0]))
@@ -137,14 +166,23 @@ func (u *Upstash) run(batch [][]any, encode bool) ([]map[string]any, error) {
 			fmt.Fprintf(&out, "$%d\r\n%s\r\n", len(s), s)
 		}
 	}
+	conn := u.take()
+	if conn == nil {
+		c, err := net.Dial("tcp", u.addr)
+		if err != nil {
+			return nil, err
+		}
+		conn = &upstream{Conn: c, r: bufio.NewReader(c)}
+	}
 	if _, err := io.WriteString(conn, out.String()); err != nil {
+		conn.Close()
 		return nil, err
 	}
-	r := bufio.NewReader(conn)
 	replies := make([]map[string]any, len(batch))
 	for i := range batch {
-		v, err := readReply(r, encode)
+		v, err := readReply(conn.r, encode)
 		if err != nil {
+			conn.Close()
 			return nil, err
 		}
 		if e, ok := v.(redisError); ok {
@@ -153,6 +191,7 @@ func (u *Upstash) run(batch [][]any, encode bool) ([]map[string]any, error) {
 		}
 		replies[i] = map[string]any{"result": v}
 	}
+	u.give(conn)
 	return replies, nil
 }
 

@@ -107,7 +107,7 @@ func (w *Worker) contextOf(ctx context.Context) (context.Context, func()) {
 func (w *Worker) add(r *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.running[r.task.Job().ID] = r
+	w.running[r.task.Job().ID], w.active = r, true
 	w.o.Metrics.Running.Set(float64(len(w.running)))
 }
 

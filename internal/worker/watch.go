@@ -39,6 +39,10 @@ type Ager interface {
 	Age(ctx context.Context, step time.Duration) (int, error)
 }
 
+// agings is how often waiting jobs are looked at in Options.Ageing while there is
+// work. Where there is none for a while nobody waits, and it is once.
+const agings = 10
+
 // age raises jobs that have waited long, until ctx is done, so that a stream of
 // urgent ones does not starve the rest.
 func (w *Worker) age(ctx context.Context) {
@@ -46,13 +50,17 @@ func (w *Worker) age(ctx context.Context) {
 	if !ok || w.o.Ageing <= 0 {
 		return
 	}
-	tick := time.NewTicker(max(w.o.Ageing/10, time.Second))
+	tick := time.NewTicker(max(w.o.Ageing/agings, time.Second))
 	defer tick.Stop()
-	for {
+	for idle := 1; ; idle++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			if !w.worked() && idle < agings {
+				continue
+			}
+			idle = 0
 			n, err := ager.Age(ctx, w.o.Ageing)
 			if err != nil && ctx.Err() == nil {
 				w.log.Warn("ageing of waiting jobs", "error", err)

@@ -89,6 +89,7 @@ type Worker struct {
 	mu      sync.Mutex
 	running map[string]*run // by the job's ID
 	ready   bool
+	active  bool // a job ran since worked was asked
 }
 
 // errDrain is the cause of running jobs' end when the worker has to stop.
@@ -184,6 +185,15 @@ func (w *Worker) Running() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.running)
+}
+
+// worked tells whether a job runs, or ran since it was asked last.
+func (w *Worker) worked() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	active := w.active || len(w.running) > 0
+	w.active = false
+	return active
 }
 
 // Ready tells whether the worker takes jobs.

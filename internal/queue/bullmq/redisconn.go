@@ -25,6 +25,10 @@ type RedisOptions struct {
 	DialTimeout time.Duration
 }
 
+// keepAlive is after what time without an answer a connection is asked whether it
+// lives. The client's own second would be 170,000 commands a day of an idle worker.
+const keepAlive = 15 * time.Second
+
 // leastRedis is the version BullMQ's scripts ask for.
 const leastRedis = "6.2.0"
 
@@ -58,7 +62,7 @@ func DialRedis(ctx context.Context, rawURL string, o RedisOptions) (Conn, error)
 	if o.DialTimeout <= 0 {
 		o.DialTimeout = 10 * time.Second
 	}
-	co.Dialer.Timeout = o.DialTimeout
+	co.Dialer.Timeout, co.Dialer.KeepAlive = o.DialTimeout, keepAlive
 	co.DisableCache = true
 	// Scripts that were perhaps run are not sent again by the client: the queue decides.
 	co.DisableRetry = true

@@ -25,7 +25,7 @@ type RESTOptions struct {
 
 // restConn is a Conn over Upstash's REST interface (upstash.com/docs/redis/
 // features/restapi). It has no blocking commands: a queue on it is polled, an idle
-// one every 10 s, which is 8,640 requests a day, and 288 more that look for stalled
+// one every 10 s, which is 8,640 requests a day, and 289 more that look for stalled
 // jobs. A job costs one request, and one for each progress it reports.
 //
 // Requests are not repeated where the server may have carried them out: a job
