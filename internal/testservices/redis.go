@@ -21,13 +21,14 @@ import (
 // startTimeout is what a service gets until it answers.
 const startTimeout = 20 * time.Second
 
-// RedisServer is a redis-server in a folder of its own, with an append-only file:
-// what it has answered survives Kill.
+// RedisServer is a redis-server, or a valkey-server, in a folder of its own, with
+// an append-only file: what it has answered survives Kill.
 type RedisServer struct {
-	t    testing.TB
-	dir  string
-	port int
-	args []string
+	t       testing.TB
+	program string
+	dir     string
+	port    int
+	args    []string
 
 	mu  sync.Mutex
 	cmd *exec.Cmd
@@ -36,28 +37,64 @@ type RedisServer struct {
 // Redis starts a redis-server; args are added to its command line.
 func Redis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
-	s := &RedisServer{t: t, dir: t.TempDir(), port: FreePort(t), args: args}
+	return server(t, "redis-server", args)
+}
+
+// Valkey starts a valkey-server, which speaks the same protocol.
+func Valkey(t testing.TB, args ...string) *RedisServer {
+	t.Helper()
+	return server(t, "valkey-server", args)
+}
+
+func server(t testing.TB, program string, args []string) *RedisServer {
+	t.Helper()
+	s := &RedisServer{t: t, program: testdata.Tool(t, program), dir: t.TempDir(), port: FreePort(t), args: args}
 	s.Start()
 	t.Cleanup(s.Kill)
 	return s
 }
 
+// RedisCluster starts a cluster of n masters, and returns them once each of them
+// answers for the whole.
+func RedisCluster(t testing.TB, n int) []*RedisServer {
+	t.Helper()
+	cli := testdata.Tool(t, "redis-cli")
+	nodes := make([]*RedisServer, n)
+	create := []string{"--cluster", "create"}
+	for i := range nodes {
+		nodes[i] = Redis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(FreePort(t)), "--cluster-node-timeout", "5000")
+		create = append(create, nodes[i].Addr())
+	}
+	if out, err := exec.Command(cli, append(create, "--cluster-replicas", "0", "--cluster-yes")...).CombinedOutput(); err != nil {
+		t.Fatalf("redis-cli --cluster create: %v\n%s", err, out)
+	}
+	for _, s := range nodes {
+		WaitFor(t, "the cluster", func() error {
+			out, err := exec.Command(cli, "-p", fmt.Sprint(s.port), "CLUSTER", "INFO").Output()
+			if err == nil && (!strings.Contains(string(out), "cluster_state:ok") || !strings.Contains(string(out), fmt.Sprintf("cluster_size:%d", n))) {
+				err = fmt.Errorf("its state is\n%s", out)
+			}
+			return err
+		})
+	}
+	return nodes
+}
+
 // Start starts it, again after Stop or Kill, and returns when it answers.
 func (s *RedisServer) Start() {
 	s.t.Helper()
-	program := testdata.Tool(s.t, "redis-server")
 	args := append([]string{
 		"--port", fmt.Sprint(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "yes",
 		"--appendfsync", "no", "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.dir, "log"),
 	}, s.args...)
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(s.program, args...)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.mu.Lock()
 	s.cmd = cmd
 	s.mu.Unlock()
-	WaitFor(s.t, "redis-server", func() error {
+	WaitFor(s.t, filepath.Base(s.program), func() error {
 		conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
 		if err != nil {
 			return err

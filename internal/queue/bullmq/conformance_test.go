@@ -13,11 +13,16 @@ import (
 
 func openNamed(t testing.TB, s *testservices.RedisServer, name string) *Queue {
 	t.Helper()
+	return openWith(t, s, Options{Name: name})
+}
+
+func openWith(t testing.TB, s *testservices.RedisServer, o Options) *Queue {
+	t.Helper()
 	conn, err := DialRedis(t.Context(), s.URL(), RedisOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := New(conn, Options{Name: name})
+	q, err := New(conn, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,22 +30,49 @@ func openNamed(t testing.TB, s *testservices.RedisServer, name string) *Queue {
 	return q
 }
 
+// suite runs the suite on queues of a server; prefix is that of the nth one's keys.
+func suite(t *testing.T, s *testservices.RedisServer, prefix func(n int) string) {
+	leaktest.Check(t)
+	var n atomic.Int64
+	queuetest.Run(t, queuetest.Backend{
+		Fresh: func(t testing.TB) queue.Queue {
+			i := int(n.Add(1))
+			return openWith(t, s, Options{Name: fmt.Sprintf("q%d", i), Prefix: prefix(i)})
+		},
+		Again: func(t testing.TB, q queue.Queue) queue.Queue { return openWith(t, s, q.(*Queue).o) },
+		Lose: func(t testing.TB, q queue.Queue, id string) {
+			b := q.(*Queue)
+			for _, cmd := range [][]string{{"DEL", b.k.job(id) + ":lock"}, {"DEL", b.k.stalledCheck}, {"SADD", b.k.stalled, id}} {
+				if _, err := b.conn.Do(t.Context(), cmd...); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+	})
+}
+
 func TestConformance(t *testing.T) {
 	s := testservices.Redis(t)
-	var n atomic.Int32
-	t.Run("suite", func(t *testing.T) {
-		leaktest.Check(t)
-		queuetest.Run(t, queuetest.Backend{
-			Fresh: func(t testing.TB) queue.Queue { return openNamed(t, s, fmt.Sprintf("q%d", n.Add(1))) },
-			Again: func(t testing.TB, q queue.Queue) queue.Queue { return openNamed(t, s, q.(*Queue).o.Name) },
-			Lose: func(t testing.TB, q queue.Queue, id string) {
-				b := q.(*Queue)
-				for _, cmd := range [][]string{{"DEL", b.k.job(id) + ":lock"}, {"DEL", b.k.stalledCheck}, {"SADD", b.k.stalled, id}} {
-					if _, err := b.conn.Do(t.Context(), cmd...); err != nil {
-						t.Fatal(err)
-					}
-				}
-			},
-		})
-	})
+	t.Run("suite", func(t *testing.T) { suite(t, s, func(int) string { return "" }) })
+}
+
+func TestConformanceOnValkey(t *testing.T) {
+	s := testservices.Valkey(t)
+	t.Run("suite", func(t *testing.T) { suite(t, s, func(int) string { return "" }) })
+}
+
+// The queues of the suite lie on all nodes of the cluster.
+func TestConformanceOnCluster(t *testing.T) {
+	nodes := testservices.RedisCluster(t, 3)
+	t.Run("suite", func(t *testing.T) { suite(t, nodes[0], func(n int) string { return fmt.Sprintf("{bull%d}", n) }) })
+	for i, s := range nodes {
+		conn, err := DialRedis(t.Context(), s.URL()+"?cluster=false", RedisOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if n, err := conn.Do(t.Context(), "DBSIZE"); err != nil || integer(n) == 0 {
+			t.Errorf("node %d has %v keys (%v)", i, n, err)
+		}
+	}
 }

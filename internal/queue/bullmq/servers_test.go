@@ -136,8 +136,8 @@ func TestDatabaseAndSocket(t *testing.T) {
 	}
 }
 
-func TestCluster(t *testing.T) {
-	s := testservices.Redis(t, "--cluster-enabled", "yes")
+func TestClusterOfOne(t *testing.T) {
+	s := testservices.Redis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(testservices.FreePort(t)))
 	_, port, err := net.SplitHostPort(s.Addr())
 	if err != nil {
 		t.Fatal(err)
