@@ -141,6 +141,9 @@ func (p *Program) payloads(f *submitFlags, c config.Config, sources []string) ([
 	if f.id != "" && len(sources) > 1 {
 		return nil, "", usagef("--id: it names one job, and there are %d sources", len(sources))
 	}
+	if err := worker.CheckJobID(f.id); f.id != "" && err != nil {
+		return nil, "", usagef("--id: %w", err)
+	}
 	if _, err := source.ParseFormat(f.format); err != nil {
 		return nil, "", usagef("--format: %w", err)
 	}

@@ -27,6 +27,14 @@ const QueueJobName = "process-model"
 // jobID is what can be part of a path and of an object's key.
 var jobID = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
+// CheckJobID tells whether a job can have this ID.
+func CheckJobID(id string) error {
+	if !jobID.MatchString(id) {
+		return fmt.Errorf("want letters, digits, '.', '_' and '-', at most 128, got %q", id)
+	}
+	return nil
+}
+
 // request is a checked payload.
 type request struct {
 	jobID    string
@@ -75,8 +83,8 @@ func parsePayload(data json.RawMessage, queueID string) (request, error) {
 	if p.JobID == "" {
 		p.JobID = queueID
 	}
-	if !jobID.MatchString(p.JobID) {
-		return r, &PayloadError{Field: "jobId", Msg: fmt.Sprintf("want letters, digits, '.', '_' and '-', at most 128, got %q", p.JobID)}
+	if err := CheckJobID(p.JobID); err != nil {
+		return r, &PayloadError{Field: "jobId", Msg: err.Error()}
 	}
 	r.jobID = p.JobID
 	r.urls = p.SourceURLs
