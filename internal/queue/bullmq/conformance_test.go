@@ -40,15 +40,20 @@ func suite(t *testing.T, s *testservices.RedisServer, prefix func(n int) string)
 			return openWith(t, s, Options{Name: fmt.Sprintf("q%d", i), Prefix: prefix(i)})
 		},
 		Again: func(t testing.TB, q queue.Queue) queue.Queue { return openWith(t, s, q.(*Queue).o) },
-		Lose: func(t testing.TB, q queue.Queue, id string) {
-			b := q.(*Queue)
-			for _, cmd := range [][]string{{"DEL", b.k.job(id) + ":lock"}, {"DEL", b.k.stalledCheck}, {"SADD", b.k.stalled, id}} {
-				if _, err := b.conn.Do(t.Context(), cmd...); err != nil {
-					t.Fatal(err)
-				}
-			}
-		},
+		Lose:  lose,
 	})
+}
+
+// lose takes the lock of a job away. That the next look for stalled jobs is due
+// comes last: the first look of the job's own worker may be late, and would put the
+// next one off.
+func lose(t testing.TB, q queue.Queue, id string) {
+	b := q.(*Queue)
+	for _, cmd := range [][]string{{"SADD", b.k.stalled, id}, {"DEL", b.k.job(id) + ":lock"}, {"DEL", b.k.stalledCheck}} {
+		if _, err := b.conn.Do(t.Context(), cmd...); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestConformance(t *testing.T) {
@@ -61,18 +66,26 @@ func TestConformanceOnValkey(t *testing.T) {
 	t.Run("suite", func(t *testing.T) { suite(t, s, func(int) string { return "" }) })
 }
 
-// The queues of the suite lie on all nodes of the cluster.
+// The queues of the suite lie on several nodes of the cluster.
 func TestConformanceOnCluster(t *testing.T) {
 	nodes := testservices.RedisCluster(t, 3)
 	t.Run("suite", func(t *testing.T) { suite(t, nodes[0], func(n int) string { return fmt.Sprintf("{bull%d}", n) }) })
-	for i, s := range nodes {
+	used := 0
+	for _, s := range nodes {
 		conn, err := DialRedis(t.Context(), s.URL()+"?cluster=false", RedisOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if n, err := conn.Do(t.Context(), "DBSIZE"); err != nil || integer(n) == 0 {
-			t.Errorf("node %d has %v keys (%v)", i, n, err)
+		n, err := conn.Do(t.Context(), "DBSIZE")
+		if err != nil {
+			t.Fatal(err)
 		}
+		if integer(n) > 0 {
+			used++
+		}
+	}
+	if used < 2 {
+		t.Errorf("%d nodes have keys", used)
 	}
 }

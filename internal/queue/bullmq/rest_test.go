@@ -39,14 +39,7 @@ func TestRESTConformance(t *testing.T) {
 		queuetest.Run(t, queuetest.Backend{
 			Fresh: func(t testing.TB) queue.Queue { return openREST(t, u, fmt.Sprintf("r%d", n.Add(1))) },
 			Again: func(t testing.TB, q queue.Queue) queue.Queue { return openREST(t, u, q.(*Queue).o.Name) },
-			Lose: func(t testing.TB, q queue.Queue, id string) {
-				b := q.(*Queue)
-				for _, cmd := range [][]string{{"DEL", b.k.job(id) + ":lock"}, {"DEL", b.k.stalledCheck}, {"SADD", b.k.stalled, id}} {
-					if _, err := b.conn.Do(t.Context(), cmd...); err != nil {
-						t.Fatal(err)
-					}
-				}
-			},
+			Lose:  lose,
 		})
 	})
 	t.Run("@upstash/redis", func(t *testing.T) {

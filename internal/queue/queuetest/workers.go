@@ -246,8 +246,10 @@ func testDrain(t *testing.T, b Backend) {
 	}
 }
 
-// abandon takes a job in a worker that never renews nor ends it.
-func abandon(t *testing.T, b Backend, q queue.Queue, id string) {
+// abandon takes a job in a worker that never renews nor ends it. Its own look for
+// stalled jobs may come late, and be the one that finds the job: maxStalled is that
+// of the worker that is to find it.
+func abandon(t *testing.T, b Backend, q queue.Queue, id string, maxStalled int) {
 	t.Helper()
 	taken := make(chan struct{})
 	lost := b.Again(t, q)
@@ -255,7 +257,7 @@ func abandon(t *testing.T, b Backend, q queue.Queue, id string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = lost.Run(ctx, queue.RunOptions{LockDuration: time.Second, StalledInterval: time.Hour, Error: func(error) {}},
+		_ = lost.Run(ctx, queue.RunOptions{LockDuration: time.Second, StalledInterval: time.Hour, MaxStalled: maxStalled, Error: func(error) {}},
 			func(ctx context.Context, task queue.Task) (any, error) {
 				if task.Job().ID == id {
 					close(taken)
@@ -276,7 +278,7 @@ func testStalled(t *testing.T, b Backend) {
 	}
 	q := b.Fresh(t)
 	id := add(t, q, 1, queue.AddOptions{Attempts: 1})
-	abandon(t, b, q, id)
+	abandon(t, b, q, id, 0)
 	start(t, q, queue.RunOptions{StalledInterval: 50 * time.Millisecond}, func(_ context.Context, task queue.Task) (any, error) {
 		if j := task.Job(); j.Stalled != 1 || j.AttemptsMade != 0 || j.AttemptsStarted != 2 {
 			t.Errorf("%+v", j)
@@ -294,7 +296,7 @@ func testDead(t *testing.T, b Backend) {
 	}
 	q := b.Fresh(t)
 	id := add(t, q, 1, queue.AddOptions{Attempts: 3})
-	abandon(t, b, q, id)
+	abandon(t, b, q, id, -1)
 	told := make(chan string, 1)
 	start(t, q, queue.RunOptions{
 		StalledInterval: 50 * time.Millisecond, MaxStalled: -1,
@@ -350,7 +352,7 @@ func testLost(t *testing.T, b Backend) {
 
 func testRenewal(t *testing.T, b Backend) {
 	q := b.Fresh(t)
-	const lock = 400 * time.Millisecond
+	const lock = time.Second
 	var runs atomic.Int32
 	for range 2 {
 		start(t, b.Again(t, q), queue.RunOptions{LockDuration: lock, StalledInterval: lock / 4}, func(ctx context.Context, task queue.Task) (any, error) {
