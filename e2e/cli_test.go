@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"slate360.ai/worker/internal/queue"
-	"slate360.ai/worker/internal/queue/bullmq"
 	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/testservices"
 )
@@ -45,9 +44,7 @@ func eachQueue(t *testing.T, test func(t *testing.T, term *terminal)) {
 				"SLATE360_LIMITER_MAX=0", "SLATE360_DISK_RESERVE=64M", "SLATE360_MEMORY=2G", "SLATE360_BACKOFF=1ms",
 			}
 			if term.redis {
-				if !bullmq.HasScripts() {
-					t.Skip(bullmq.ErrNoScripts)
-				}
+				needScripts(t)
 				term.env = append(term.env, "REDIS_URL="+testservices.Redis(t).URL())
 			}
 			if _, err := sample.Pointcloud(t.Context(), term.dir, sample.Params{Points: 20_000, Seed: 1, Workers: 2}); err != nil {

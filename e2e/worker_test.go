@@ -119,14 +119,22 @@ func (r *receiver) ends(id string) []callback.Event {
 	return ends
 }
 
+// needScripts skips the test, or fails it, where the program was built without
+// BullMQ's scripts.
+func needScripts(t *testing.T) {
+	t.Helper()
+	if bullmq.HasScripts() {
+		return
+	}
+	if os.Getenv("SLATE360_REQUIRE_TOOLS") == "1" {
+		t.Fatal(bullmq.ErrNoScripts)
+	}
+	t.Skip(bullmq.ErrNoScripts)
+}
+
 func newPlatform(t *testing.T) *platform {
 	t.Helper()
-	if !bullmq.HasScripts() {
-		if os.Getenv("SLATE360_REQUIRE_TOOLS") == "1" {
-			t.Fatal(bullmq.ErrNoScripts)
-		}
-		t.Skip(bullmq.ErrNoScripts)
-	}
+	needScripts(t)
 	p := &platform{t: t, redis: testservices.Redis(t), s3: testservices.S3(t)}
 	p.receiver = &receiver{t: t, events: map[string][]callback.Event{}, seen: map[string]bool{}}
 	p.receiver.server = httptest.NewServer(p.receiver)

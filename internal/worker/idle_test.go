@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -96,13 +97,24 @@ func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// needScripts skips the test, or fails it, where the program was built without
+// BullMQ's scripts.
+func needScripts(t *testing.T) {
+	t.Helper()
+	if bullmq.HasScripts() {
+		return
+	}
+	if os.Getenv("SLATE360_REQUIRE_TOOLS") == "1" {
+		t.Fatal(bullmq.ErrNoScripts)
+	}
+	t.Skip(bullmq.ErrNoScripts)
+}
+
 // idleDay runs a whole worker with the defaults of the program for 24 hours in
 // which no job comes, and returns what it sent.
 func idleDay(t *testing.T, blocks bool) map[string]int {
 	t.Helper()
-	if !bullmq.HasScripts() {
-		t.Skip(bullmq.ErrNoScripts)
-	}
+	needScripts(t)
 	redis := testservices.Redis(t)
 	front := testservices.NewUpstash(t, redis)
 	records, err := recordfile.Open(t.Context(), t.TempDir()+"/r.db")
@@ -222,9 +234,7 @@ func TestIdleDayOnRedis(t *testing.T) {
 // What the client of Redis sends by itself, to know whether connections live, is
 // bounded too: 5,760 a day on the connection that nothing else comes over.
 func TestIdleConnectionsOfRedis(t *testing.T) {
-	if !bullmq.HasScripts() {
-		t.Skip(bullmq.ErrNoScripts)
-	}
+	needScripts(t)
 	redis := testservices.Redis(t)
 	conn, err := bullmq.DialRedis(t.Context(), redis.URL(), bullmq.RedisOptions{})
 	if err != nil {
