@@ -140,6 +140,7 @@ setup_test() {
 		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
 	venv "holds laspy, lazrs, copclib, ept-python and Valkey"
 	setup_node
+	need draco_encoder draco "Google's Draco, that ours is compared with"
 	need 7zz 7zip "7-Zip, whose archives are unpacked"
 	need redis-server redis-server "Redis, that the queue is tested on"
 	[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null ||

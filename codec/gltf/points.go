@@ -47,17 +47,22 @@ func (w *PointWriter) Append(dst []byte, p Points) ([]byte, error) {
 			return dst, fmt.Errorf("gltf: %d %s for %d points", s.have, s.name, n)
 		}
 	}
+	// The spec wants points without normals to be unlit; the extension says so to
+	// readers that would light them.
+	unlit := &Material{PBR: &PBR{MetallicFactor: new(float64)}}
+	unlit.Extensions = Extensions{ExtUnlit: struct{}{}}
 	d := &Document{
-		Asset:  Asset{Generator: p.Generator},
-		Scenes: []Scene{{[]int{0}}},
-		// The spec wants points without normals to be unlit; the extension says so
-		// to readers that would light them.
-		Materials:          []Material{{PBR: &PBR{MetallicFactor: new(float64)}, Extensions: map[string]any{ExtUnlit: struct{}{}}}},
+		Asset:              Asset{Generator: p.Generator},
+		Scene:              Ref(0),
+		Scenes:             []*Scene{{Nodes: []int{0}}},
+		Materials:          []*Material{unlit},
 		ExtensionsUsed:     []string{ExtQuantization, ExtUnlit},
 		ExtensionsRequired: []string{ExtQuantization},
 	}
 	w.bin = w.bin[:0]
-	attributes := map[string]int{}
+	// One block, so that views taken of it stay where they are.
+	w.reserve(n * bytesPerPoint)
+	attributes := Attributes{}
 	matrix, err := w.positions(d, p.XYZ)
 	if err != nil {
 		return dst, err
@@ -80,21 +85,19 @@ func (w *PointWriter) Append(dst []byte, p Points) ([]byte, error) {
 		metadata.add(attributes, "returnNumber", "_RETURN_NUMBER", "UINT8", len(d.Accessors))
 		w.bytes(d, p.ReturnNumber)
 	}
-	zero := 0
-	primitive := Primitive{Attributes: attributes, Material: &zero, Mode: ModePoints}
-	metadata.attach(d, &primitive)
-	d.Meshes = []Mesh{{[]Primitive{primitive}}}
-	d.Nodes = []Node{{Mesh: &zero, Matrix: matrix}}
-	return AppendGLB(dst, d, w.bin)
+	primitive := &Primitive{Attributes: attributes, Material: Ref(0), Mode: ModePoints}
+	metadata.attach(d, primitive)
+	d.Meshes = []*Mesh{{Primitives: []*Primitive{primitive}}}
+	d.Nodes = []*Node{{Mesh: Ref(0), Matrix: matrix}}
+	return AppendGLB(dst, d)
 }
 
 // view adds a buffer view of what was appended to bin since start, and an accessor.
-func (w *PointWriter) view(d *Document, start, stride, count int, component int, kind string, normalized bool) *Accessor {
-	d.BufferViews = append(d.BufferViews, BufferView{ByteOffset: start, ByteLength: len(w.bin) - start, ByteStride: stride, Target: ArrayBuffer})
-	d.Accessors = append(d.Accessors, Accessor{
-		BufferView: len(d.BufferViews) - 1, ComponentType: component, Normalized: normalized, Count: count, Type: kind,
-	})
-	return &d.Accessors[len(d.Accessors)-1]
+func (w *PointWriter) view(d *Document, start, stride, count int, component ComponentType, kind string, normalized bool) *Accessor {
+	d.BufferViews = append(d.BufferViews, &BufferView{ByteStride: stride, Target: ArrayBuffer, Data: w.bin[start:]})
+	a := &Accessor{BufferView: Ref(len(d.BufferViews) - 1), ComponentType: component, Normalized: normalized, Count: count, Type: kind}
+	d.Accessors = append(d.Accessors, a)
+	return a
 }
 
 // positions appends quantised coordinates (KHR_mesh_quantization: unsigned short,
@@ -146,15 +149,18 @@ func (w *PointWriter) positions(d *Document, xyz []float64) (*[16]float64, error
 	}, nil
 }
 
-// grow makes n more bytes of bin.
-func (w *PointWriter) grow(n int) {
-	if need := len(w.bin) + n; need > cap(w.bin) {
-		bigger := make([]byte, len(w.bin), need+need/4)
-		copy(bigger, w.bin)
-		w.bin = bigger
+// bytesPerPoint is that of all attributes with their strides.
+const bytesPerPoint = 8 + 8 + 4 + 4 + 4
+
+// reserve makes room for n bytes in the empty bin.
+func (w *PointWriter) reserve(n int) {
+	if n > cap(w.bin) {
+		w.bin = make([]byte, 0, n+n/4)
 	}
-	w.bin = w.bin[:len(w.bin)+n]
 }
+
+// grow makes n more bytes of bin.
+func (w *PointWriter) grow(n int) { w.bin = w.bin[:len(w.bin)+n] }
 
 func (w *PointWriter) colors(d *Document, rgb []uint16) {
 	if w.linear == nil {
@@ -215,7 +221,7 @@ type metadata struct {
 	mapped     map[string]any // of the property attribute
 }
 
-func (m *metadata) add(attributes map[string]int, property, attribute, component string, accessor int) {
+func (m *metadata) add(attributes Attributes, property, attribute, component string, accessor int) {
 	if m.properties == nil {
 		m.properties, m.mapped = map[string]any{}, map[string]any{}
 	}
@@ -229,12 +235,12 @@ func (m *metadata) attach(d *Document, p *Primitive) {
 		return
 	}
 	d.ExtensionsUsed = append(d.ExtensionsUsed, ExtStructuralMetadata)
-	d.Extensions = map[string]any{ExtStructuralMetadata: map[string]any{
+	d.Extensions = Extensions{ExtStructuralMetadata: map[string]any{
 		"schema": map[string]any{
 			"id":      "slate360_points",
 			"classes": map[string]any{"point": map[string]any{"name": "Laser scan point", "properties": m.properties}},
 		},
 		"propertyAttributes": []any{map[string]any{"class": "point", "properties": m.mapped}},
 	}}
-	p.Extensions = map[string]any{ExtStructuralMetadata: map[string]any{"propertyAttributes": []int{0}}}
+	p.Extensions = Extensions{ExtStructuralMetadata: map[string]any{"propertyAttributes": []int{0}}}
 }

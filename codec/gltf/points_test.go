@@ -34,7 +34,7 @@ func TestPoints(t *testing.T) {
 	bin := b[28+n:]
 	at := func(attribute string, i, component int) uint16 {
 		a := d.Accessors[d.Meshes[0].Primitives[0].Attributes[attribute]]
-		v := d.BufferViews[a.BufferView]
+		v := d.BufferViews[*a.BufferView]
 		if v.ByteOffset%4 != 0 || v.ByteStride%4 != 0 || a.Count != 3 {
 			t.Errorf("%s: offset %d, stride %d, count %d", attribute, v.ByteOffset, v.ByteStride, a.Count)
 		}
