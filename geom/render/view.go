@@ -1,0 +1,104 @@
+package render
+
+import (
+	"math"
+)
+
+type vec [3]float64
+
+func sub(a, b vec) vec         { return vec{a[0] - b[0], a[1] - b[1], a[2] - b[2]} }
+func add(a, b vec) vec         { return vec{a[0] + b[0], a[1] + b[1], a[2] + b[2]} }
+func mul(a vec, s float64) vec { return vec{a[0] * s, a[1] * s, a[2] * s} }
+func dot(a, b vec) float64     { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
+func cross(a, b vec) vec {
+	return vec{a[1]*b[2] - a[2]*b[1], a[2]*b[0] - a[0]*b[2], a[0]*b[1] - a[1]*b[0]}
+}
+
+func unit(a vec) vec {
+	if l := math.Sqrt(dot(a, a)); l > 0 {
+		return mul(a, 1/l)
+	}
+	return vec{0, 0, 1}
+}
+
+// camera looks from eye along -back.
+type camera struct {
+	eye, right, up, back vec
+	focal                float64 // in pixels
+	cx, cy               float64
+	near                 float64
+}
+
+const (
+	fieldOfView = 35 * math.Pi / 180
+	margin      = 1.06
+)
+
+// bounds of all vertices; ok is false where there are none.
+func (s *Scene) bounds() (lo, hi vec, ok bool) {
+	lo, hi = vec{math.Inf(1), math.Inf(1), math.Inf(1)}, vec{math.Inf(-1), math.Inf(-1), math.Inf(-1)}
+	for _, m := range s.Meshes {
+		for i := 0; i+2 < len(m.Positions); i += 3 {
+			p := m.Positions[i : i+3]
+			if p[0]-p[0] != 0 || p[1]-p[1] != 0 || p[2]-p[2] != 0 {
+				continue
+			}
+			ok = true
+			for k := range 3 {
+				lo[k], hi[k] = min(lo[k], float64(p[k])), max(hi[k], float64(p[k]))
+			}
+		}
+	}
+	return lo, hi, ok
+}
+
+// choose picks a three-quarter view by the shape: flat things from high above, tall
+// ones from a little above, the longer side across.
+func (s *Scene) choose(lo, hi vec) vec {
+	x, y, z := hi[0]-lo[0], hi[1]-lo[1], hi[2]-lo[2]
+	flatness := y / max(x, z, 1e-12)
+	elevation := 42 - 26*min(1, flatness/0.7)
+	azimuth := 32.0 // from the front (+z) towards the right
+	if z > 1.4*x {
+		azimuth = 58
+	}
+	se, ce := math.Sincos(elevation * math.Pi / 180)
+	sa, ca := math.Sincos(azimuth * math.Pi / 180)
+	return vec{ce * sa, se, ce * ca}
+}
+
+// fit places the eye in a direction so that all vertices are in the picture.
+func (s *Scene) fit(direction, lo, hi vec, width, height int) camera {
+	back := unit(direction)
+	right := unit(cross(vec{0, 1, 0}, back))
+	c := camera{right: right, back: back, up: cross(back, right), cx: float64(width) / 2, cy: float64(height) / 2}
+	c.focal = float64(min(width, height)) / 2 / math.Tan(fieldOfView/2)
+	center := mul(add(lo, hi), 0.5)
+	tx, ty := c.cx/c.focal/margin, c.cy/c.focal/margin
+	// For each side of the picture, the plane through the eye along it must have
+	// all points inside: the eye follows from the extreme points of each pair.
+	var most [4]float64
+	for k := range most {
+		most[k] = math.Inf(-1)
+	}
+	front := math.Inf(-1)
+	for _, m := range s.Meshes {
+		for i := 0; i+2 < len(m.Positions); i += 3 {
+			p := sub(vec{float64(m.Positions[i]), float64(m.Positions[i+1]), float64(m.Positions[i+2])}, center)
+			x, y, z := dot(p, right), dot(p, c.up), dot(p, back)
+			if x-x != 0 || y-y != 0 || z-z != 0 {
+				continue
+			}
+			most[0], most[1] = max(most[0], x+tx*z), max(most[1], -x+tx*z)
+			most[2], most[3] = max(most[2], y+ty*z), max(most[3], -y+ty*z)
+			front = max(front, z)
+		}
+	}
+	dx, dy := (most[0]+most[1])/2/tx, (most[2]+most[3])/2/ty
+	ox, oy := (most[0]-most[1])/2, (most[2]-most[3])/2
+	size := math.Sqrt(dot(sub(hi, lo), sub(hi, lo)))
+	distance := max(dx, dy, front+1e-3*size, 1e-9)
+	c.eye = add(add(center, mul(back, distance)), add(mul(right, ox), mul(c.up, oy)))
+	c.near = max((distance-front)/2, 1e-6*size, 1e-12)
+	return c
+}
