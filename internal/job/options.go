@@ -16,12 +16,29 @@ type Options struct {
 	// DracoCompression is the effort, 0 (off) to 10 (smallest).
 	DracoCompression int `json:"dracoCompression"`
 	// TargetVertices are the vertex counts of the detail levels, finest first.
-	TargetVertices []int             `json:"targetVertices"`
-	Filters        Filters           `json:"filters"`
-	CRS            CRS               `json:"crs"`
-	Engines        map[string]string `json:"engines"`
-	Priority       Priority          `json:"priority"`
+	TargetVertices []int   `json:"targetVertices"`
+	Filters        Filters `json:"filters"`
+	CRS            CRS     `json:"crs"`
+	// Origin is where on the globe the origin of a model lies; nil is unknown.
+	Origin *Origin `json:"origin,omitempty"`
+	// UpAxis of a model: "auto" by its format (z for STL, y for all others), "y",
+	// or "z".
+	UpAxis   string            `json:"upAxis"`
+	Engines  map[string]string `json:"engines"`
+	Priority Priority          `json:"priority"`
 }
+
+// Origin places a model on the globe: degrees on WGS 84, metres above its
+// ellipsoid, and where the model's front (-z) looks, in degrees from north to east.
+type Origin struct {
+	Lat     float64 `json:"lat"`
+	Lon     float64 `json:"lon"`
+	Height  float64 `json:"height"`
+	Heading float64 `json:"heading"`
+}
+
+// UpAxes are the values of the option upAxis.
+func UpAxes() []string { return []string{"auto", "y", "z"} }
 
 // Filters are the settings of the point filters. Distances are metres, whatever
 // the unit of the file.
@@ -92,6 +109,7 @@ func DefaultOptions() Options {
 			ELM:     ELM{Cell: 10, Threshold: 1},
 			SMRF:    SMRF{Cell: 1, Slope: 0.15, Window: 18, Scalar: 1.25, Threshold: 0.5},
 		},
+		UpAxis:   "auto",
 		Engines:  map[string]string{},
 		Priority: PriorityNormal,
 	}

@@ -59,6 +59,20 @@ func ParseOptions(data []byte) (Options, []string, error) {
 		c.text("target", &o.CRS.Target)
 		c.finish()
 	}
+	if c := root.child("origin"); c != nil {
+		o.Origin = &Origin{}
+		for _, name := range []string{"lat", "lon"} {
+			if _, ok := c.raw[name]; !ok {
+				r.fail(c.field(name), "is missing: a place needs both lat and lon")
+			}
+		}
+		c.number("lat", &o.Origin.Lat, -90, 90)
+		c.number("lon", &o.Origin.Lon, -180, 180)
+		c.number("height", &o.Origin.Height, -1e5, 1e6)
+		c.number("heading", &o.Origin.Heading, -360, 360)
+		c.finish()
+	}
+	root.choice("upAxis", &o.UpAxis, UpAxes())
 	root.engines("engines", &o.Engines)
 	root.priority("priority", &o.Priority)
 	root.finish()
@@ -207,6 +221,19 @@ func (o *object) number(name string, v *float64, low, high float64) {
 	}
 	if x < low || x > high {
 		o.r.fail(o.field(name), "want a number from %g to %g, got %g", low, high, x)
+		return
+	}
+	*v = x
+}
+
+func (o *object) choice(name string, v *string, of []string) {
+	x := *v
+	want := "one of " + strings.Join(of, ", ")
+	if !o.decode(name, want, &x) {
+		return
+	}
+	if !slices.Contains(of, x) {
+		o.r.fail(o.field(name), "want %s, got %q", want, x)
 		return
 	}
 	*v = x

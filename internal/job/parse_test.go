@@ -114,3 +114,22 @@ func TestContentType(t *testing.T) {
 		}
 	}
 }
+
+func TestParseMeshOptions(t *testing.T) {
+	o, warnings, err := job.ParseOptions([]byte(`{"origin":{"lat":47.5,"lon":8.25,"heading":90},"upAxis":"z"}`))
+	if err != nil || len(warnings) != 0 || o.Origin == nil || o.Origin.Lat != 47.5 || o.Origin.Heading != 90 || o.UpAxis != "z" {
+		t.Errorf("%+v %v %v", o.Origin, warnings, err)
+	}
+	for text, field := range map[string]string{
+		`{"origin":{"lat":47.5}}`:       "origin.lon",
+		`{"origin":{"lat":91,"lon":0}}`: "origin.lat",
+		`{"origin":[1,2]}`:              "origin",
+		`{"upAxis":"x"}`:                "upAxis",
+		`{"upAxis":3}`:                  "upAxis",
+	} {
+		var bad *job.OptionError
+		if _, _, err := job.ParseOptions([]byte(text)); !errors.As(err, &bad) || bad.Field != field {
+			t.Errorf("%s: %v, want a fault of %s", text, err, field)
+		}
+	}
+}

@@ -66,9 +66,15 @@ func TestLeaksAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	go blocked(ch)
+	// A goroutine that has begun has its function on the stack.
+	begun := make(chan struct{})
+	go func() {
+		close(begun)
+		blocked(ch)
+	}()
+	<-begun
 	text := message(settled(nil, 0))
-	for _, want := range []string{"leaktest.blocked", "database/sql.(*DB).connectionOpener"} {
+	for _, want := range []string{"leaktest.TestLeaksAreFound", "database/sql.(*DB).connectionOpener"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not in\n%s", want, text)
 		}

@@ -94,7 +94,7 @@ func (r Request) complete() (Request, error) {
 func NameOf(source string) string {
 	base := filepath.Base(source)
 	base = strings.TrimSuffix(base, filepath.Ext(base))
-	if strings.EqualFold(filepath.Ext(base), ".copc") {
+	if ext := filepath.Ext(base); strings.EqualFold(ext, ".copc") || strings.EqualFold(ext, ".tar") {
 		base = strings.TrimSuffix(base, filepath.Ext(base))
 	}
 	name := strings.Map(func(r rune) rune {
