@@ -55,6 +55,7 @@ fuzz: setup ## run each fuzz test for FUZZTIME
 bench: build setup-test ## benchmarks of codecs and filters, and of the whole against peers
 	go test -run '^$$' -bench . -benchtime 1s ./codec/... ./geom/...
 	.tools/venv/bin/python bench/compare.py
+	.tools/venv/bin/python bench/mesh.py
 	go run ./bench/queue
 
 demo: build ## make a sample scan, process it, show what came out

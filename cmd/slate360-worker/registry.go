@@ -13,6 +13,7 @@ import (
 	"slate360.ai/worker/internal/cli"
 	"slate360.ai/worker/internal/format"
 	"slate360.ai/worker/internal/pipeline"
+	"slate360.ai/worker/internal/pipeline/mesh"
 	"slate360.ai/worker/internal/pipeline/pointcloud"
 	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/source"
@@ -31,6 +32,7 @@ type registration struct {
 func registry() []registration {
 	return []registration{
 		{[]source.Format{source.LAS, source.LAZ, source.COPC}, pointcloud.Definition, pointcloudInfo},
+		{[]source.Format{source.GLB, source.GLTF, source.OBJ, source.PLY, source.STL, source.DAE, source.FBX}, mesh.Definition, meshInfo},
 	}
 }
 
@@ -82,6 +84,18 @@ func informerFor(f source.Format) (cli.Informer, bool) {
 
 func pointcloudInfo(ctx context.Context, r cli.InfoRequest) (cli.Info, error) {
 	info, err := pointcloud.Info(ctx, r.Path, pointcloud.InfoParams{Stats: r.Stats, CRS: r.Options.CRS.Source, Workers: r.Workers})
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+func meshInfo(ctx context.Context, r cli.InfoRequest) (cli.Info, error) {
+	f, err := source.Sniff(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := mesh.ReadInfo(ctx, r.Path, string(f), r.Workers)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,8 @@ func (p *Program) processCommand() *cobra.Command {
 		Use:   "process SOURCE...",
 		Short: "Turn a source into web-ready outputs",
 		Long: `Turns a source into web-ready outputs in a result folder; result.json there
-names them all. A run that was stopped or killed goes on from its last finished
+names them all. Of an archive (zip, tar, 7z) the one file in it that can be processed
+is; files that it refers to are found beside it. A run that was stopped or killed goes on from its last finished
 stage when the same command is given again. Several sources are processed one
 after the other, each into a folder of its name.
 
@@ -114,7 +115,7 @@ func (p *Program) process(ctx context.Context, f *processFlags, sources []string
 	}
 	var first error
 	for _, src := range sources {
-		j := &processJob{flags: f, config: c, options: options, source: src, wanted: wanted, several: len(sources) > 1}
+		j := &processJob{flags: f, config: c, options: options, source: src, wanted: wanted, several: len(sources) > 1, ctx: ctx}
 		err := p.processOne(ctx, j)
 		if first == nil {
 			first = err
@@ -135,6 +136,10 @@ type processJob struct {
 	source  string
 	wanted  source.Format
 	several bool
+
+	ctx context.Context // of the whole command
+	// unpacked is the folder of the files of an archive, empty where there is none.
+	unpacked string
 }
 
 // distinctNames refuses sources whose results would overwrite each other.
@@ -153,6 +158,11 @@ func distinctNames(sources []string) error {
 func (p *Program) processOne(ctx context.Context, j *processJob) error {
 	f := j.flags
 	d := p.newDisplay(j)
+	defer func() {
+		if j.unpacked != "" {
+			os.RemoveAll(j.unpacked)
+		}
+	}()
 	req, def, warnings, err := p.request(j)
 	if err != nil {
 		return p.reportFailure(ctx, j, job.Result{Status: job.StatusFailed}, "", err)
@@ -186,7 +196,23 @@ func (p *Program) processOne(ctx context.Context, j *processJob) error {
 func (p *Program) request(j *processJob) (pipeline.Request, pipeline.Definition, []string, error) {
 	var none pipeline.Definition
 	f, c, src := j.flags, j.config, j.source
-	format, err := sniff(src, j.wanted)
+	out, name, err := j.result(f.out)
+	if err != nil {
+		return pipeline.Request{}, none, nil, err
+	}
+	var notes []string
+	wanted := j.wanted
+	if archive, err := source.IsArchive(src); err == nil && archive {
+		picked, err := p.unpack(j, out)
+		if err != nil {
+			return pipeline.Request{}, none, nil, err
+		}
+		src, wanted = picked.Path, picked.Format
+		if picked.Warning != "" {
+			notes = append(notes, picked.Warning)
+		}
+	}
+	format, err := sniff(src, wanted)
 	if err != nil {
 		return pipeline.Request{}, none, nil, err
 	}
@@ -199,8 +225,15 @@ func (p *Program) request(j *processJob) (pipeline.Request, pipeline.Definition,
 	if err != nil {
 		return pipeline.Request{}, none, nil, err
 	}
-	out := f.out
-	name := pipeline.NameOf(src)
+	return pipeline.Request{
+		Source: src, Format: string(format), Name: name, OutDir: out, Options: options, Fresh: f.fresh,
+		Build: p.Build.identity(), MemoryBudget: c.Memory, Workers: c.Workers, Logger: p.logger(c),
+	}, def, append(notes, warnings...), nil
+}
+
+// result returns the folder of the result of a source, and the name in it.
+func (j *processJob) result(out string) (dir, name string, err error) {
+	name = pipeline.NameOf(j.source)
 	switch {
 	case out == "":
 		out = name + "-web"
@@ -208,12 +241,35 @@ func (p *Program) request(j *processJob) (pipeline.Request, pipeline.Definition,
 		out = filepath.Join(out, name)
 	}
 	if out, err = filepath.Abs(out); err != nil {
-		return pipeline.Request{}, none, nil, fmt.Errorf("result folder: %w", err)
+		return "", "", fmt.Errorf("result folder: %w", err)
 	}
-	return pipeline.Request{
-		Source: src, Format: string(format), Name: name, OutDir: out, Options: options, Fresh: f.fresh,
-		Build: p.Build.identity(), MemoryBudget: c.Memory, Workers: c.Workers, Logger: p.logger(c),
-	}, def, warnings, nil
+	return out, name, nil
+}
+
+// unpackedSuffix names the folder beside that of the result that an archive is
+// unpacked into; it is removed when the job is done.
+const unpackedSuffix = ".unpacked"
+
+// unpack unpacks an archive and picks what there is a pipeline for. Files have the
+// time of the archive, so that a run which was stopped goes on.
+func (p *Program) unpack(j *processJob, out string) (source.Picked, error) {
+	dir := out + unpackedSuffix
+	if err := os.RemoveAll(dir); err != nil {
+		return source.Picked{}, fmt.Errorf("clear what an earlier run unpacked: %w", err)
+	}
+	j.unpacked = dir
+	if _, err := source.Unpack(j.ctx, j.source, dir, sourceLimits(j.config)); err != nil {
+		return source.Picked{}, pipeline.BadInput(err, "")
+	}
+	picked, err := source.Pick(dir, j.wanted, func(f source.Format) bool {
+		_, ok := p.Pipeline(f)
+		return ok
+	})
+	var choice *source.ChoiceError
+	if errors.As(err, &choice) {
+		return picked, pipeline.BadInput(err, choice.Hint)
+	}
+	return picked, err
 }
 
 // sniff returns the format of a source; one that cannot be opened is bad input.

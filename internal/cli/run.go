@@ -252,10 +252,8 @@ func (p *Program) fetchOptions(ctx context.Context, c config.Config) (source.Fet
 		return source.FetchOptions{}, unreachable("S3 as a source", "check AWS_REGION and AWS_ENDPOINT_URL_S3", err)
 	}
 	return source.FetchOptions{
-		Limits: source.Limits{
-			Bytes: c.SourceMaxBytes, Files: c.SourceMaxFiles, Ratio: c.SourceMaxRatio, Nesting: c.SourceMaxNesting, Dictionary: c.SourceMaxDictionary, Time: c.SourceTimeout,
-		},
-		Allow: c.SourceAllow, AllowFiles: c.EmbeddedQueue(), S3: s3,
+		Limits: sourceLimits(c),
+		Allow:  c.SourceAllow, AllowFiles: c.EmbeddedQueue(), S3: s3,
 	}, nil
 }
 
@@ -338,5 +336,11 @@ func watchdog() (stop func()) {
 	return func() {
 		close(quit)
 		<-done
+	}
+}
+
+func sourceLimits(c config.Config) source.Limits {
+	return source.Limits{
+		Bytes: c.SourceMaxBytes, Files: c.SourceMaxFiles, Ratio: c.SourceMaxRatio, Nesting: c.SourceMaxNesting, Dictionary: c.SourceMaxDictionary, Time: c.SourceTimeout,
 	}
 }
