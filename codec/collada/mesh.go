@@ -276,7 +276,7 @@ func (b *builder) vertex(corner []int) (uint32, error) {
 		if b.color.stride >= 4 {
 			a = min(max(c[3], 0), 1)
 		}
-		b.out.Colors = append(b.out.Colors, float32(linear(c[0])), float32(linear(c[1])), float32(linear(c[2])), float32(a))
+		b.out.Colors = append(b.out.Colors, float32(gltf.Linear(c[0])), float32(gltf.Linear(c[1])), float32(gltf.Linear(c[2])), float32(a))
 	}
 	return v, nil
 }

@@ -276,7 +276,7 @@ func (r *reader) shade(out *gltf.Material, e *effect, s *shading) {
 	if out.PBR.BaseColorTexture = r.texture(e, s.Diffuse); out.PBR.BaseColorTexture == nil {
 		if v, err := floats(s.Diffuse.Color); err == nil && len(v) >= 3 {
 			for k := range 3 {
-				color[k] = linear(v[k])
+				color[k] = gltf.Linear(v[k])
 			}
 		}
 	}
@@ -298,21 +298,12 @@ func (r *reader) shade(out *gltf.Material, e *effect, s *shading) {
 	if t := r.texture(e, s.Emission); t != nil {
 		out.EmissiveTexture, out.EmissiveFactor = t, &[3]float64{1, 1, 1}
 	} else if v, err := floats(s.Emission.Color); err == nil && len(v) >= 3 && v[0]+v[1]+v[2] > 0 {
-		out.EmissiveFactor = &[3]float64{linear(v[0]), linear(v[1]), linear(v[2])}
+		out.EmissiveFactor = &[3]float64{gltf.Linear(v[0]), gltf.Linear(v[1]), gltf.Linear(v[2])}
 	}
 	if s.Shininess != nil && *s.Shininess > 1 {
 		rough := math.Pow(2/(*s.Shininess+2), 0.25)
 		out.PBR.RoughnessFactor = &rough
 	}
-}
-
-// linear undoes the sRGB encoding (IEC 61966-2-1).
-func linear(v float64) float64 {
-	v = min(max(v, 0), 1)
-	if v <= 0.04045 {
-		return v / 12.92
-	}
-	return math.Pow((v+0.055)/1.055, 2.4)
 }
 
 // texture finds the image behind a sampler and a surface; nil is none.

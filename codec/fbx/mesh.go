@@ -161,7 +161,7 @@ func (b *builder) corner(points []float64, p, corner, face int, normals, uvs, co
 	if colors != nil {
 		key.color = [4]float32{1, 1, 1, 1}
 		if v := colors.at(corner, p, face); v != nil {
-			key.color = [4]float32{float32(linear(v[0])), float32(linear(v[1])), float32(linear(v[2])), float32(min(max(v[3], 0), 1))}
+			key.color = [4]float32{float32(gltf.Linear(v[0])), float32(gltf.Linear(v[1])), float32(gltf.Linear(v[2])), float32(min(max(v[3], 0), 1))}
 		}
 	}
 	i, ok := b.lookup[key]

@@ -248,7 +248,7 @@ func (r *reader) look(id int64, o *record) int {
 	out.Name = name(o)
 	color := p.vector("DiffuseColor", [3]float64{0.8, 0.8, 0.8})
 	factor := p.number("DiffuseFactor", 1)
-	base := [4]float64{linear(color[0] * factor), linear(color[1] * factor), linear(color[2] * factor), 1}
+	base := [4]float64{gltf.Linear(color[0] * factor), gltf.Linear(color[1] * factor), gltf.Linear(color[2] * factor), 1}
 	if opacity := min(max(p.number("Opacity", 1), 0), 1); opacity > 0 {
 		base[3] = opacity
 	}
@@ -275,7 +275,7 @@ func (r *reader) look(id int64, o *record) int {
 	}
 	if e := p.vector("EmissiveColor", [3]float64{}); out.EmissiveTexture == nil && p.number("EmissiveFactor", 0) > 0 && e != ([3]float64{}) {
 		k := min(p.number("EmissiveFactor", 0), 1)
-		out.EmissiveFactor = &[3]float64{linear(e[0] * k), linear(e[1] * k), linear(e[2] * k)}
+		out.EmissiveFactor = &[3]float64{gltf.Linear(e[0] * k), gltf.Linear(e[1] * k), gltf.Linear(e[2] * k)}
 	}
 	if shine := p.number("ShininessExponent", p.number("Shininess", 0)); shine > 1 {
 		rough := math.Pow(2/(shine+2), 0.25)
@@ -288,15 +288,6 @@ func (r *reader) look(id int64, o *record) int {
 	r.d.Materials = append(r.d.Materials, out)
 	r.looks[id] = len(r.d.Materials) - 1
 	return r.looks[id]
-}
-
-// linear undoes the sRGB encoding (IEC 61966-2-1).
-func linear(v float64) float64 {
-	v = min(max(v, 0), 1)
-	if v <= 0.04045 {
-		return v / 12.92
-	}
-	return math.Pow((v+0.055)/1.055, 2.4)
 }
 
 // texture finds the picture of a texture: within the file, or beside it.

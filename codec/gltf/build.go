@@ -136,3 +136,13 @@ func Unit(x, y, z float64) []float32 {
 	}
 	return []float32{float32(x / l), float32(y / l), float32(z / l)}
 }
+
+// Linear undoes the sRGB encoding of a channel, 0 to 1 (IEC 61966-2-1): COLOR_0 and
+// factors of glTF are linear, colours of most other formats are not.
+func Linear(v float64) float64 {
+	v = min(max(v, 0), 1)
+	if v <= 0.04045 {
+		return v / 12.92
+	}
+	return math.Pow((v+0.055)/1.055, 2.4)
+}

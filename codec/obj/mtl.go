@@ -124,7 +124,7 @@ func (m *mtl) statement(word string, args []string) {
 			if err != nil || math.IsNaN(v) {
 				v = 0
 			}
-			c[i] = float64(linear(v))
+			c[i] = gltf.Linear(v)
 		}
 		return c
 	}

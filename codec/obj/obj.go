@@ -189,21 +189,11 @@ func (r *reader) vertex(line []byte) error {
 		for len(r.vc) < 3*count { // those before had none
 			r.vc = append(r.vc, 1)
 		}
-		r.vc = append(r.vc, linear(f[3]), linear(f[4]), linear(f[5]))
+		r.vc = append(r.vc, float32(gltf.Linear(f[3])), float32(gltf.Linear(f[4])), float32(gltf.Linear(f[5])))
 	} else if len(r.vc) > 0 {
 		r.vc = append(r.vc, 1, 1, 1)
 	}
 	return nil
-}
-
-// linear turns a colour of the sRGB encoding, 0 to 1, into a linear one (IEC
-// 61966-2-1): COLOR_0 of glTF is linear.
-func linear(v float64) float32 {
-	v = min(max(v, 0), 1)
-	if v <= 0.04045 {
-		return float32(v / 12.92)
-	}
-	return float32(math.Pow((v+0.055)/1.055, 2.4))
 }
 
 // numbers appends n numbers, of which at least some must be there.

@@ -155,7 +155,7 @@ func (b *builder) colors() []float32 {
 	out := make([]float32, 0, 4*b.vertex.Count)
 	for i := range b.vertex.Count {
 		for j := range 3 {
-			out = append(out, linear(rgb[3*i+j]*k))
+			out = append(out, float32(gltf.Linear(rgb[3*i+j]*k)))
 		}
 		a := 1.0
 		if alpha != nil && alpha.Count == 0 {
@@ -164,15 +164,6 @@ func (b *builder) colors() []float32 {
 		out = append(out, float32(a))
 	}
 	return out
-}
-
-// linear undoes the sRGB encoding (IEC 61966-2-1): COLOR_0 of glTF is linear.
-func linear(v float64) float32 {
-	v = min(max(v, 0), 1)
-	if v <= 0.04045 {
-		return float32(v / 12.92)
-	}
-	return float32(math.Pow((v+0.055)/1.055, 2.4))
 }
 
 // faces gathers triangles of faces and strips. Texture coordinates of corners give

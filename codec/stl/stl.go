@@ -142,15 +142,6 @@ func triangleColor(v uint16, magics bool, standard []float32) []float32 {
 
 func five(v uint16) byte { return byte(v & 31 * 255 / 31) }
 
-// linear undoes the sRGB encoding (IEC 61966-2-1): COLOR_0 of glTF is linear.
-func linear(c byte) float32 {
-	v := float64(c) / 255
-	if v <= 0.04045 {
-		return float32(v / 12.92)
-	}
-	return float32(math.Pow((v+0.055)/1.055, 2.4))
-}
-
 func (b *builder) ascii(data []byte) error {
 	line := 0
 	corners := 0
@@ -191,3 +182,5 @@ func (b *builder) ascii(data []byte) error {
 	}
 	return nil
 }
+
+func linear(c byte) float32 { return float32(gltf.Linear(float64(c) / 255)) }

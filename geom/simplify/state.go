@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"sync"
+
+	"slate360.ai/worker/geom/weld"
 )
 
 // state is a mesh on its way down.
@@ -142,7 +144,7 @@ func (s *state) normalize() {
 
 // places rings the vertices of each place.
 func (s *state) places() {
-	s.place = Places(s.m.Positions)
+	s.place = weld.Places(s.m.Positions)
 	s.next = make([]uint32, len(s.place))
 	for v := range s.next {
 		s.next[v] = uint32(v)
@@ -150,35 +152,6 @@ func (s *state) places() {
 			s.next[v], s.next[p] = s.next[p], uint32(v)
 		}
 	}
-}
-
-// Places returns for each vertex the first one that has its position (xyz triples).
-func Places(p []float32) []uint32 {
-	n := len(p) / 3
-	size := 1
-	for size < n*2 {
-		size *= 2
-	}
-	table := make([]uint32, size) // vertices, from 1
-	place := make([]uint32, n)
-	for v := range uint32(n) {
-		x, y, z := p[3*v]+0, p[3*v+1]+0, p[3*v+2]+0 // -0 becomes 0
-		h := math.Float32bits(x)*0x9E3779B1 ^ math.Float32bits(y)*0x85EBCA77 ^ math.Float32bits(z)*0xC2B2AE3D
-		h ^= h >> 15
-		h *= 0x2C1B3C6D
-		h ^= h >> 13
-		for i := int(h) & (size - 1); ; i = (i + 1) & (size - 1) {
-			if table[i] == 0 {
-				table[i], place[v] = v+1, v
-				break
-			}
-			if o := table[i] - 1; p[3*o] == x && p[3*o+1] == y && p[3*o+2] == z {
-				place[v] = o
-				break
-			}
-		}
-	}
-	return place
 }
 
 // count finds the vertices that triangles use.

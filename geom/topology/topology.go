@@ -2,8 +2,9 @@
 package topology
 
 import (
-	"math"
 	"slices"
+
+	"slate360.ai/worker/geom/weld"
 )
 
 // Report is what is known of a surface. Vertices of equal position count as one.
@@ -27,7 +28,7 @@ type Report struct {
 // in range.
 func Analyze(positions []float32, indices []uint32) Report {
 	var r Report
-	place := places(positions)
+	place := weld.Places(positions)
 	edges := make([]uint64, 0, len(indices))
 	corners := make([][3]uint32, 0, len(indices)/3)
 	parent := make([]uint32, len(place))
@@ -95,33 +96,4 @@ func flat(p []float32, t [3]uint32) bool {
 	}
 	x, y, z := u[1]*v[2]-u[2]*v[1], u[2]*v[0]-u[0]*v[2], u[0]*v[1]-u[1]*v[0]
 	return x*x+y*y+z*z == 0
-}
-
-// places maps vertices to the first one at their position.
-func places(p []float32) []uint32 {
-	n := len(p) / 3
-	size := 1
-	for size < 2*n {
-		size *= 2
-	}
-	table := make([]uint32, size)
-	out := make([]uint32, n)
-	for v := range uint32(n) {
-		x, y, z := p[3*v]+0, p[3*v+1]+0, p[3*v+2]+0
-		h := math.Float32bits(x)*0x9E3779B1 ^ math.Float32bits(y)*0x85EBCA77 ^ math.Float32bits(z)*0xC2B2AE3D
-		h ^= h >> 15
-		h *= 0x2C1B3C6D
-		h ^= h >> 13
-		for i := int(h) & (size - 1); ; i = (i + 1) & (size - 1) {
-			if table[i] == 0 {
-				table[i], out[v] = v+1, v
-				break
-			}
-			if o := table[i] - 1; p[3*o] == x && p[3*o+1] == y && p[3*o+2] == z {
-				out[v] = o
-				break
-			}
-		}
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"slate360.ai/worker/geom/simplify"
+	"slate360.ai/worker/geom/weld"
 )
 
 // tileTriangles is about the most triangles of a tile: some hundred kilobytes.
@@ -118,7 +119,7 @@ func halve(triangles []uint32, centers [][3]float32) (a, b []uint32) {
 
 // borders finds for each place the tile that has all its triangles.
 func (f *forest) borders() {
-	f.place = simplify.Places(f.m.mesh.Positions)
+	f.place = weld.Places(f.m.mesh.Positions)
 	f.border = make([]*tile, len(f.place))
 	for _, level := range f.levels {
 		for _, t := range level {
