@@ -30,7 +30,7 @@ func (r *runner) collect(ctx context.Context, t *task) (*stageRecord, error) {
 		Products: map[string]productRecord{}, Warnings: slices.Clone(s.warnings),
 	}
 	for _, name := range t.stage.Outputs {
-		files, err := r.record(ctx, s.Product(name), nil)
+		files, err := r.record(ctx, r.product(name), nil)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the engine did not make product %q", name)
 		}
@@ -247,8 +247,21 @@ func (r *runner) result() job.Result {
 			if result.Analysis == nil {
 				result.Analysis = map[string]any{}
 			}
-			result.Analysis[key] = rec.Analysis[key]
+			below(result.Analysis, t.stage.part)[key] = rec.Analysis[key]
 		}
 	}
 	return result
+}
+
+// below is where the analysis of a part goes, in that of the whole.
+func below(analysis map[string]any, p *Part) map[string]any {
+	if p == nil {
+		return analysis
+	}
+	own, ok := analysis[p.Name].(map[string]any)
+	if !ok {
+		own = map[string]any{}
+		analysis[p.Name] = own
+	}
+	return own
 }

@@ -33,27 +33,58 @@ type Context struct {
 }
 
 // Options returns the options of the job.
-func (s *Context) Options() job.Options { return s.run.req.Options }
+func (s *Context) Options() job.Options {
+	p := s.stage.part
+	if p == nil {
+		return s.run.req.Options
+	}
+	o := p.options(s.run.req.Options)
+	if p.Place != nil {
+		if err := p.Place(&o, s.run.product); err != nil {
+			s.fail(err)
+		}
+	}
+	return o
+}
 
-// Source returns the path of the local source file.
-func (s *Context) Source() string { return s.run.req.Source }
+// Source returns the path of the local source: a file, or a folder of photos.
+func (s *Context) Source() string {
+	if p := s.stage.part; p != nil {
+		return s.run.product(p.Source)
+	}
+	return s.run.req.Source
+}
 
 // Name returns the <name> in the names of outputs.
 func (s *Context) Name() string { return s.run.req.Name }
 
 // Format returns the format of the source as it was sniffed, such as "laz".
-func (s *Context) Format() string { return s.run.req.Format }
+func (s *Context) Format() string {
+	if p := s.stage.part; p != nil {
+		return p.Format
+	}
+	return s.run.req.Format
+}
 
 // Product returns the path in the workspace of a product: its own output, which
 // the stage writes as a file or a folder, or an input, which it reads only.
-func (s *Context) Product(name string) string {
-	return filepath.Join(s.run.ws.products, name)
+func (s *Context) Product(name string) string { return s.run.product(s.productName(name)) }
+
+// product is the path of a product of the whole pipeline.
+func (r *runner) product(name string) string { return filepath.Join(r.ws.products, name) }
+
+// productName is what a product of the stage's own pipeline is called in the whole.
+func (s *Context) productName(name string) string {
+	if p := s.stage.part; p != nil {
+		return p.prefixed(name)
+	}
+	return name
 }
 
 // Has tells whether the input product is there: it is not where the stage that
 // makes it is not enabled.
 func (s *Context) Has(product string) bool {
-	if !slices.Contains(s.stage.Inputs, product) {
+	if !slices.Contains(s.stage.Inputs, s.productName(product)) {
 		return false
 	}
 	_, err := os.Stat(s.Product(product))
@@ -65,6 +96,9 @@ func (s *Context) Has(product string) bool {
 // result folder when all stages are done. A path that would leave the result
 // folder fails the stage.
 func (s *Context) OutputPath(rel string) string {
+	if p := s.stage.part; p != nil {
+		rel = p.path(rel)
+	}
 	local := filepath.FromSlash(rel)
 	if !filepath.IsLocal(local) {
 		s.fail(fmt.Errorf("output path %q lies outside the result folder", rel))
@@ -103,6 +137,9 @@ func (s *Context) fail(err error) {
 // and gets its size and number of files.
 func (s *Context) Publish(o job.Output) {
 	o.Path = path.Clean(strings.ReplaceAll(o.Path, "\\", "/"))
+	if p := s.stage.part; p != nil {
+		o = p.output(o)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outputs = append(s.outputs, o)
@@ -180,5 +217,5 @@ func raise(v *atomic.Int64, to int64) {
 // for a key, and a failed one is tried again by the next caller. The machinery
 // closes it after the last stage, before the workspace goes: do not close it.
 func (s *Context) Shared(key string, open func() (io.Closer, error)) (io.Closer, error) {
-	return s.run.shared.get(key, open)
+	return s.run.shared.get(s.productName(key), open)
 }

@@ -64,6 +64,9 @@ type Stage struct {
 	Version int
 	// Engines can each do the stage; "auto" is the first that is available.
 	Engines []Engine
+
+	// part is the pipeline inside the pipeline that the stage is of; nil is none.
+	part *Part
 }
 
 // Engine is one way to do a stage.
