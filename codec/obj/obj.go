@@ -1,4 +1,5 @@
-// Package obj reads Wavefront OBJ models and their MTL materials.
+// Package obj reads Wavefront OBJ models and their MTL materials, and writes textured
+// ones.
 //
 // It follows "Appendix B1. Object Files (.obj)" and "B2. Material Library Files
 // (.mtl)" of the Advanced Visualizer Manual of Wavefront, the vertex colours that
