@@ -7,6 +7,8 @@ import (
 
 	"slate360.ai/worker/internal/cli"
 	"slate360.ai/worker/internal/config"
+	"slate360.ai/worker/internal/ops/autoscale"
+	"slate360.ai/worker/internal/ops/awsgroup"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/queue/bullmq"
 	queuefile "slate360.ai/worker/internal/queue/embedded"
@@ -24,7 +26,11 @@ import (
 
 // backends are what the configuration can choose from.
 func backends() cli.Backends {
-	return cli.Backends{Queue: openQueue, Records: openRecords, Storage: openStorage, S3Source: openS3Source, Schema: schema.SQL}
+	return cli.Backends{Queue: openQueue, Records: openRecords, Storage: openStorage, S3Source: openS3Source, Group: openGroup, Schema: schema.SQL}
+}
+
+func openGroup(ctx context.Context, name, region string) (autoscale.Target, error) {
+	return awsgroup.Open(ctx, name, region)
 }
 
 func openQueue(ctx context.Context, c config.Config, worker string, _ *slog.Logger) (queue.Queue, error) {

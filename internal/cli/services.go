@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"slate360.ai/worker/internal/config"
+	"slate360.ai/worker/internal/ops/autoscale"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/record"
@@ -24,6 +25,8 @@ type Backends struct {
 	Storage func(ctx context.Context, c config.Config) (storage.Store, error)
 	// S3Source opens objects that sources name as s3://bucket/key.
 	S3Source func(ctx context.Context, c config.Config) (source.S3Opener, error)
+	// Group opens the Auto Scaling group of a name; nil is none in this build.
+	Group func(ctx context.Context, name, region string) (autoscale.Target, error)
 	// Schema returns the SQL that brings a database to the current schema.
 	Schema func() string
 }

@@ -47,7 +47,7 @@ func (r Reader) Backlog(ctx context.Context, at time.Time) (Backlog, error) {
 		if err != nil {
 			return Backlog{}, fmt.Errorf("list jobs: %w", err)
 		}
-		b.add(jobs, int(counts[state]), at, r.kind)
+		b.add(jobs, int(counts[state]), at, r.KindOf)
 	}
 	return b, nil
 }
@@ -79,10 +79,11 @@ func (r Reader) Times(ctx context.Context) (map[string]time.Duration, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list finished jobs: %w", err)
 	}
-	return Times(jobs, r.kind), nil
+	return Times(jobs, r.KindOf), nil
 }
 
-func (r Reader) kind(j queue.Job) string {
+// KindOf names the kind of a job.
+func (r Reader) KindOf(j queue.Job) string {
 	var p struct {
 		SourceURL    string   `json:"sourceUrl"`
 		SourceURLs   []string `json:"sourceUrls"`

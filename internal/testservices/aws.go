@@ -1,0 +1,52 @@
+package testservices
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"slate360.ai/worker/internal/testdata"
+)
+
+// AWSServer is moto, which answers as services of AWS do.
+type AWSServer struct{ Endpoint string }
+
+// AWS starts moto.
+func AWS(t testing.TB) *AWSServer {
+	t.Helper()
+	program := testdata.Tool(t, "moto_server")
+	port := FreePort(t)
+	cmd := exec.Command(program, "-H", "127.0.0.1", "-p", fmt.Sprint(port))
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+		log.Close()
+	})
+	WaitFor(t, "moto", func() error {
+		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
+	return &AWSServer{Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port)}
+}
+
+// Environment is what the SDK of AWS reads.
+func (s *AWSServer) Environment() []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL_AUTO_SCALING=" + s.Endpoint,
+	}
+}
