@@ -123,7 +123,7 @@ func TestAutoscale(t *testing.T) {
 		if d := decide(); d.Desired != 3 || !strings.Contains(strings.Join(d.Reasons, ""), "not for") {
 			t.Errorf("before the cool-down is over: %+v", d)
 		}
-		follow(t, term, func(d decision) bool { return d.Desired == 0 })
+		follow(t, term, func(d decision) bool { return d.Was == 0 && d.Desired == 0 })
 		if n := *desired().DesiredCapacity; n != 0 {
 			t.Errorf("%d machines are left", n)
 		}

@@ -121,7 +121,8 @@ func New(p Policy) (*Scaler, error) {
 func (s *Scaler) Decide(at time.Time, b Backlog, g Group) Decision {
 	d := Decision{Need: s.needed(b, g)}
 	s.need = append(s.need, need{at, d.Need})
-	for len(s.need) > 1 && at.Sub(s.need[0].at) > s.p.CoolDown {
+	// The first that is kept lies before the cool-down: what was needed at its start.
+	for len(s.need) > 1 && at.Sub(s.need[1].at) >= s.p.CoolDown {
 		s.need = s.need[1:]
 	}
 	d.Desired = d.Need

@@ -198,6 +198,23 @@ func TestPriorities(t *testing.T) {
 	}
 }
 
+// However rarely it is asked, the group shrinks once the cool-down is over.
+func TestShrinksWithFewLooks(t *testing.T) {
+	p := policy()
+	s, err := autoscale.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := autoscale.Group{Desired: 3, Running: 3, Max: 4}
+	for i := range 3 {
+		d := s.Decide(at.Add(time.Duration(i)*(p.CoolDown+time.Second)), autoscale.Backlog{}, g)
+		if want := []int{3, 0, 0}[i]; d.Desired != want {
+			t.Errorf("look %d: %+v, want %d", i, d, want)
+		}
+	}
+}
+
 func TestCostCap(t *testing.T) {
 	p := policy()
 	p.PriceHour, p.CostCapHour = 0.2, 0.7
