@@ -13,7 +13,7 @@ func BenchmarkCost(b *testing.B) {
 		gray[i] = uint8(r.IntN(256))
 	}
 	p := newPicture(w, h, gray)
-	win := newWindow(w)
+	win := newWindow(w, 0)
 	win.load(p, 400, 300)
 	b.Run("load", func(b *testing.B) {
 		for i := range b.N {

@@ -92,7 +92,7 @@ func (e *estimator) view(ctx context.Context, i int, geometric bool) error {
 	if err != nil {
 		return err
 	}
-	return e.maps.Store(ctx, i, geometric, m.result())
+	return e.maps.Store(ctx, i, geometric, m.result(geometric))
 }
 
 // The rounds of a size: on the coarsest everything is open; on finer ones hypotheses

@@ -34,7 +34,8 @@ type FuseOptions struct {
 	// MaxDepth how far depths may differ, relative, default 0.01; MaxAngle how far
 	// normals, in degrees, default 30.
 	MaxReprojection, MaxDepth, MaxAngle float64
-	// MaxCost is the worst cost that counts: default 0.6.
+	// MaxCost is the worst cost that counts: default 0.9. From half of it on, a point
+	// must be found in a view more than otherwise.
 	MaxCost float64
 	// Sources is how many neighbours are compared; default 8.
 	Sources int
@@ -50,7 +51,7 @@ func (o FuseOptions) defaults() FuseOptions {
 	set(&o.MaxReprojection, 1.5)
 	set(&o.MaxDepth, 0.01)
 	set(&o.MaxAngle, 30)
-	set(&o.MaxCost, 0.6)
+	set(&o.MaxCost, 0.9)
 	if o.MinViews == 0 {
 		o.MinViews = 3
 	}
@@ -253,7 +254,11 @@ func (f *fusion) pixel(x, y int, out *fusedRow, found []sighting) []sighting {
 			found = append(found, sighting{o.view, pixel})
 		}
 	}
-	if len(found)+1 < f.need {
+	need := f.need
+	if 2*float64(f.own.cost(at)) > f.o.MaxCost {
+		need++
+	}
+	if len(found)+1 < need {
 		return found
 	}
 	f.emit(out, &sum, total, at, found)

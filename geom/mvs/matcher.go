@@ -40,7 +40,7 @@ func (m *matcher) rows(ctx context.Context, f func(s *scratch, y int)) error {
 	var wg sync.WaitGroup
 	for range m.workers {
 		wg.Go(func() {
-			s := &scratch{window: newWindow(m.lens.w)}
+			s := &scratch{window: newWindow(m.lens.w, m.level)}
 			for ctx.Err() == nil {
 				y := int(next.Add(1)) - 1
 				if y >= m.lens.h {

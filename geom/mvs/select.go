@@ -53,8 +53,9 @@ func Select(views []View, points []Point) {
 // leastSeeds is how many points a view must see.
 const leastSeeds = 8
 
-// depthRange returns where the depths of the points lie, with room around them, and
-// without the few that are likely wrong.
+// depthRange returns where the depths of the points lie, without the few that are
+// likely wrong. There is room around them, and more in front, where the ground often
+// has no points.
 func depthRange(seeds [][3]float32) (near, far float64) {
 	if len(seeds) < leastSeeds {
 		return 0, 0
@@ -65,7 +66,7 @@ func depthRange(seeds [][3]float32) (near, far float64) {
 	}
 	slices.Sort(depths)
 	cut := len(depths) / 100
-	return 0.75 * depths[cut], 1.3 * depths[len(depths)-1-cut]
+	return 0.4 * depths[cut], 1.3 * depths[len(depths)-1-cut]
 }
 
 // shared is what two views have in common.

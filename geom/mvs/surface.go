@@ -40,8 +40,9 @@ func (s *surface) cost(at int) float32 {
 	return s.costs[at]
 }
 
-// result is the map; pixels that could not be compared have no depth.
-func (m *matcher) result() *Map {
+// result is the map. Pixels that could not be compared, specks, and, after the
+// second pass, the fringe of the sky have no depth.
+func (m *matcher) result(geometric bool) *Map {
 	out := &Map{
 		Width: m.lens.w, Height: m.lens.h,
 		Depth: make([]float32, len(m.planes)), Normal: make([]float32, 3*len(m.planes)), Cost: m.cost,
@@ -56,6 +57,10 @@ func (m *matcher) result() *Map {
 				copy(out.Normal[3*at:], n[:])
 			}
 		}
+	}
+	out.dropSpecks()
+	if geometric {
+		out.trimSky(m.pic)
 	}
 	return out
 }

@@ -14,9 +14,10 @@ const (
 // worst is the cost of what cannot be compared.
 const worst = 2
 
-// noise is the variance of brightness, in levels, that photos have where there is
-// nothing to see. It keeps noise from correlating by chance.
-const noise = 2
+// noiseAt is the variance of brightness, in levels, that photos have where there is
+// nothing to see. It keeps noise from correlating by chance, and is less where pixels
+// are the mean of several.
+func noiseAt(level int) float32 { return max(2/float32(int(1)<<level), 0.5) }
 
 // window is what is around a pixel of the view: brightness, weights, and sums over
 // them.
@@ -25,13 +26,14 @@ type window struct {
 	weight  [samples]float32 // their sum is one
 	mean    float32
 	vari    float32
+	noise   float32      // variance
 	offsets [samples]int // into the picture
 	spatial [samples]float32
 }
 
 // newWindow prepares windows on pictures of the width.
-func newWindow(width int) *window {
-	w := &window{}
+func newWindow(width, level int) *window {
+	w := &window{noise: noiseAt(level)}
 	const sigma = windowRadius
 	for j := range windowSide {
 		for i := range windowSide {
@@ -67,7 +69,7 @@ func (w *window) load(p *picture, x, y int) bool {
 	inv := 1 / sum
 	w.mean = s1 * inv
 	w.vari = s2*inv - w.mean*w.mean
-	if !(w.vari > noise/2) {
+	if !(w.vari > w.noise/2) {
 		return false
 	}
 	for k := range w.weight {
@@ -150,6 +152,6 @@ func (w *window) correlate(p *picture, u, v, dux, dvx, duy, dvy float32) float32
 	}
 	vari := s2 - s1*s1
 	covar := sr - s1*w.mean
-	c := 1 - covar/sqrt32((max(vari, 0)+noise)*(w.vari+noise))
+	c := 1 - covar/sqrt32((max(vari, 0)+w.noise)*(w.vari+w.noise))
 	return min(max(c, 0), worst)
 }
