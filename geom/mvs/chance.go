@@ -1,7 +1,5 @@
 package mvs
 
-import "math"
-
 // chance is a small random generator, of its own for each pixel and round, so that
 // results do not depend on who computes what (PCG, M. O'Neill, 2014: XSH-RR).
 type chance uint64
@@ -26,23 +24,23 @@ func (c *chance) uint32() uint32 {
 // unit is from 0 to 1.
 func (c *chance) unit() float32 { return float32(c.uint32()>>8) * (1.0 / (1 << 24)) }
 
-// signed is from −1 to 1.
+// signed is from -1 to 1.
 func (c *chance) signed() float32 { return 2*c.unit() - 1 }
 
-// depth is between two, evenly in its inverse, as distances on the photos are.
-func (c *chance) depth(near, far float32) float32 {
-	u := c.unit()
-	return 1 / (u/near + (1-u)/far)
+// plane is at any depth between two inverse ones, evenly as distances on photos are,
+// and within some 60 degrees of straight towards the camera.
+func (c *chance) plane(near, far, rx, ry float32) plane {
+	inv := far + c.unit()*(near-far)
+	return c.tilted(1/inv, rx, ry)
 }
 
-// normal is a direction within some 60 degrees of straight towards the camera.
-func (c *chance) normal(rx, ry float32) [3]float32 {
-	l := float32(math.Sqrt(float64(rx*rx + ry*ry + 1)))
-	for range 8 {
-		n := [3]float32{-rx/l + 1.2*c.signed(), -ry/l + 1.2*c.signed(), -1 / l}
-		if facing(&n, rx, ry) {
-			return n
-		}
+// tilted is a plane through a point, within some 60 degrees of straight towards the
+// camera.
+func (c *chance) tilted(depth, rx, ry float32) plane {
+	l := 1 / sqrt32(rx*rx+ry*ry+1)
+	n := [3]float32{-rx*l + c.signed(), -ry*l + c.signed(), -l}
+	if n[0]*rx+n[1]*ry+n[2] > -0.3 { // turned away
+		n = [3]float32{-rx * l, -ry * l, -l}
 	}
-	return [3]float32{-rx / l, -ry / l, -1 / l}
+	return planeAt(depth, n, rx, ry)
 }

@@ -3,42 +3,31 @@ package mvs
 import (
 	"context"
 	"fmt"
-	"math"
 )
 
-// Estimate makes the depth maps of all views: first by their looks, then in passes
-// that compare with the maps of neighbours. Maps that are there already are not made
-// again.
+// Estimate makes the depth maps of all views, in two passes: by the looks of the
+// photos alone, up to half their size; then at full size, compared with the maps of
+// the neighbours. Maps that are there already are not made again.
 func Estimate(ctx context.Context, views []View, photos Photos, maps Maps, o Options, progress func(done float64)) error {
 	if err := check(views); err != nil {
 		return err
 	}
-	o = o.defaults()
-	e := &estimator{views: views, photos: photos, maps: maps, o: o, pyramids: map[int][]*picture{}}
-	total := float64(len(views)) * (1 + geometricShare*float64(o.Geometric))
-	done := 0.0
-	for pass := range o.Geometric + 1 {
-		share := 1.0
-		if pass > 0 {
-			share = geometricShare
-		}
+	e := &estimator{views: views, photos: photos, maps: maps, o: o.defaults(), pyramids: map[int][]*picture{}}
+	const first = 0.3 // of the time
+	for pass, share := range []float64{first, 1 - first} {
 		for i := range views {
-			if len(views[i].Neighbors) > 0 && !maps.Has(i, pass > 0) || pass > 1 {
-				if err := e.view(ctx, i, pass); err != nil {
+			if len(views[i].Neighbors) > 0 && !maps.Has(i, pass > 0) {
+				if err := e.view(ctx, i, pass > 0); err != nil {
 					return fmt.Errorf("depth of view %d: %w", i, err)
 				}
 			}
-			done += share
 			if progress != nil {
-				progress(done / total)
+				progress(float64(pass)*first + share*float64(i+1)/float64(len(views)))
 			}
 		}
 	}
 	return nil
 }
-
-// geometricShare is the time of a geometric pass, in parts of the first.
-const geometricShare = 0.6
 
 type estimator struct {
 	views  []View
@@ -56,12 +45,11 @@ func (e *estimator) sourcesOf(i int) []int {
 }
 
 // load brings the pictures of a view and its sources, and forgets others.
-func (e *estimator) load(ctx context.Context, i, levels int) error {
-	want := append([]int{i}, e.sourcesOf(i)...)
+func (e *estimator) load(ctx context.Context, i int) error {
 	next := map[int][]*picture{}
-	for _, v := range want {
-		if p := e.pyramids[v]; len(p) >= levels {
-			next[v] = p
+	for _, v := range append([]int{i}, e.sourcesOf(i)...) {
+		next[v] = e.pyramids[v]
+		if next[v] != nil {
 			continue
 		}
 		gray, err := e.photos.Gray(ctx, v)
@@ -72,136 +60,143 @@ func (e *estimator) load(ctx context.Context, i, levels int) error {
 		if len(gray) != c.Width*c.Height {
 			return fmt.Errorf("the photo of view %d has %d pixels, its camera %d × %d", v, len(gray), c.Width, c.Height)
 		}
-		next[v] = pyramid(&picture{w: c.Width, h: c.Height, pix: gray}, levels)
+		next[v] = pyramid(newPicture(c.Width, c.Height, gray), maxLevels)
 	}
 	e.pyramids = next
 	return nil
 }
 
+const (
+	maxLevels = 4
+	// leastSide is that of the smaller side of the coarsest size, in pixels.
+	leastSide = 100
+)
+
 func (e *estimator) levels(i int) int {
 	levels := 1
 	c := e.views[i].Camera
-	for side := min(c.Width, c.Height); levels < 4 && side>>levels >= 100; levels++ {
-	}
-	if e.o.Levels > 0 {
-		levels = min(levels, e.o.Levels)
+	for side := min(c.Width, c.Height); levels < maxLevels && side>>levels >= leastSide; levels++ {
 	}
 	return levels
 }
 
-func (e *estimator) view(ctx context.Context, i, pass int) error {
-	levels := e.levels(i)
-	if err := e.load(ctx, i, levels); err != nil {
+func (e *estimator) view(ctx context.Context, i int, geometric bool) error {
+	if err := e.load(ctx, i); err != nil {
 		return err
 	}
-	var m *matcher
-	var err error
-	if pass == 0 {
-		m, err = e.photometric(ctx, i, levels)
-	} else {
-		m, err = e.consistent(ctx, i, pass)
+	work := e.photometric
+	if geometric {
+		work = e.geometric
 	}
+	m, err := work(ctx, i)
 	if err != nil {
 		return err
 	}
-	return e.maps.Store(ctx, i, pass > 0, m.result())
+	return e.maps.Store(ctx, i, geometric, m.result(geometric))
 }
 
-// rounds of a size: on the coarsest all is open; on the finest, hypotheses are
-// good already.
-func rounds(level, levels int) []round {
-	switch {
-	case level == levels-1 && levels > 1 || levels == 1:
-		return []round{
-			{number: 1, far: true, tries: 1, spread: 0.2, anywhere: true},
-			{number: 2, far: true, tries: 1, spread: 0.1, anywhere: true},
-			{number: 3, far: true, tries: 1, spread: 0.05, anywhere: true},
-			{number: 4, far: true, tries: 2, spread: 0.03, anywhere: true},
-			{number: 5, far: true, tries: 2, spread: 0.02},
-			{number: 6, far: true, tries: 2, spread: 0.01},
-		}
-	case level > 0:
-		return []round{
-			{number: 1, far: true, tries: 1, spread: 0.02, anywhere: true},
-			{number: 2, far: true, tries: 1, spread: 0.01},
-			{number: 3, tries: 1, spread: 0.006},
-		}
-	default:
-		return []round{
-			{number: 1, far: true, tries: 1, spread: 0.006},
-			{number: 2, tries: 1, spread: 0.002},
-		}
+// The rounds of a size: on the coarsest everything is open; on finer ones hypotheses
+// are good already.
+var (
+	coarsest = []round{
+		{number: 1, far: true, tries: 1, reach: 4, anywhere: true},
+		{number: 2, far: true, tries: 1, reach: 2, anywhere: true},
+		{number: 3, far: true, tries: 1, reach: 2, anywhere: true},
+		{number: 4, far: true, tries: 2, reach: 1},
+		{number: 5, far: true, tries: 2, reach: 1},
 	}
-}
+	coarse = []round{
+		{number: 1, far: true, tries: 1, reach: 1, anywhere: true},
+		{number: 2, far: true, tries: 1, reach: 0.5},
+	}
+	compared = []round{
+		{number: 11, far: true, tries: 1, reach: 1},
+	}
+	finest = []round{
+		{number: 21, far: true, tries: 1, reach: 1},
+		{number: 22, tries: 2, reach: 0.5},
+	}
+)
 
-// photometric goes from the coarsest size to the finest.
-func (e *estimator) photometric(ctx context.Context, i, levels int) (*matcher, error) {
-	var m *matcher
-	for level := levels - 1; level >= 0; level-- {
-		coarse := m
-		m = e.matcher(i, level)
-		if coarse == nil {
-			m.plant(e.views[i].Seeds, level)
-		} else {
-			m.inherit(coarse)
-		}
-		if err := m.begin(ctx); err != nil {
+// photometric goes from the coarsest size to half the full one.
+func (e *estimator) photometric(ctx context.Context, i int) (*matcher, error) {
+	top := e.levels(i) - 1
+	m := e.matcher(i, top)
+	m.plant(e.views[i].Seeds, top)
+	if err := m.settle(ctx, coarsest); err != nil {
+		return nil, err
+	}
+	for level := top - 1; level >= 1; level-- {
+		finer := e.matcher(i, level)
+		finer.inherit(m)
+		m = finer
+		if err := m.settle(ctx, coarse); err != nil {
 			return nil, err
-		}
-		for _, r := range rounds(level, levels) {
-			r.number += 16 * level
-			if err := m.run(ctx, r); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return m, nil
 }
 
-// geometricWeight is what a pixel of inconsistency costs.
-const geometricWeight = 0.12
-
-// consistent goes on from the map of the pass before, with those of the sources.
-func (e *estimator) consistent(ctx context.Context, i, pass int) (*matcher, error) {
-	m := e.matcher(i, 0)
-	own, err := e.maps.Load(ctx, i, pass > 1)
+// geometric goes on from there, with the maps of the sources.
+func (e *estimator) geometric(ctx context.Context, i int) (*matcher, error) {
+	own, err := e.known(ctx, i)
 	if err != nil {
 		return nil, err
 	}
-	if len(own.Depth) != len(m.planes) {
-		return nil, fmt.Errorf("its depth map has %d pixels, want %d", len(own.Depth), len(m.planes))
-	}
-	for k := range m.planes {
-		m.planes[k] = plane{depth: own.Depth[k], n: [3]float32(own.Normal[3*k : 3*k+3])}
-	}
-	m.geometric = geometricWeight
+	var surfaces [maxSources]*surface
 	for k, v := range e.sourcesOf(i) {
-		// Maps of the first pass, so that the order of views does not matter.
-		if d, err := e.maps.Load(ctx, v, false); err == nil {
-			m.sources[k].depth = d.Depth
-		} else if len(e.views[v].Neighbors) > 0 {
+		if len(e.views[v].Neighbors) > 0 {
+			if surfaces[k], err = e.known(ctx, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	start := min(1, e.levels(i)-1)
+	var m *matcher
+	for level := start; level >= 0; level-- {
+		last := m
+		m = e.matcher(i, level)
+		if last == nil {
+			copy(m.planes, own.planes)
+		} else {
+			m.inherit(last)
+		}
+		for k := range m.sources {
+			if s := surfaces[k]; s != nil {
+				m.sources[k].surface, m.sources[k].known = s.planes, s.lens
+			}
+		}
+		rounds := finest
+		if level > 0 {
+			rounds = compared
+		}
+		if err := m.settle(ctx, rounds); err != nil {
 			return nil, err
 		}
-		if m.sources[k].depth == nil {
-			m.sources[k].depth = make([]float32, m.sources[k].to.w*m.sources[k].to.h)
-		}
 	}
-	if err := m.begin(ctx); err != nil {
+	return m, nil
+}
+
+// known loads the map of the first pass.
+func (e *estimator) known(ctx context.Context, i int) (*surface, error) {
+	m, err := e.maps.Load(ctx, i, false)
+	if err != nil {
 		return nil, err
 	}
-	return m, m.run(ctx, round{number: 64 * pass, far: true, tries: 2, spread: 0.004})
+	s, err := surfaceOf(m, lensOf(e.views[i].Camera, min(1, e.levels(i)-1)))
+	if err != nil {
+		return nil, fmt.Errorf("view %d: %w", i, err)
+	}
+	return s, nil
 }
 
 func (e *estimator) matcher(i, level int) *matcher {
 	v := &e.views[i]
 	l := lensOf(v.Camera, level)
 	m := &matcher{
-		lens: l, pic: e.pyramids[i][level], near: float32(v.Near), far: float32(v.Far),
-		planes: make([]plane, l.w*l.h), cost: make([]float32, l.w*l.h),
-		view: i, seed: e.o.Seed, workers: e.o.Workers, windowStep: 1,
-	}
-	if level == 0 && min(l.w, l.h) >= 400 {
-		m.windowStep = 2
+		lens: l, pic: e.pyramids[i][level], near: float32(1 / v.Near), far: float32(1 / v.Far),
+		planes: make([]plane, l.w*l.h), cost: make([]float32, l.w*l.h), chosen: make([]uint16, l.w*l.h),
+		view: i, level: level, seed: e.o.Seed, workers: e.o.Workers,
 	}
 	for _, n := range e.sourcesOf(i) {
 		m.sources = append(m.sources, relate(*v, e.views[n], level, e.pyramids[n][level]))
@@ -210,29 +205,38 @@ func (e *estimator) matcher(i, level int) *matcher {
 	return m
 }
 
+// settle begins with the planes there are and goes through rounds.
+func (m *matcher) settle(ctx context.Context, rounds []round) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	for _, r := range rounds {
+		if err := m.run(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // plant starts from known points: each pixel takes the depth of the nearest in its
 // neighbourhood.
 func (m *matcher) plant(seeds [][3]float32, level int) {
 	scale := 1 / float32(int(1)<<level)
-	const reach = 6
+	const reach = 8
 	distance := make([]int, len(m.planes))
 	for _, s := range seeds {
 		x, y := int(s[0]*scale), int(s[1]*scale)
-		if !(s[2] >= m.near && s[2] <= m.far) {
+		if inv := 1 / s[2]; !(inv >= m.far && inv <= m.near) {
 			continue
 		}
-		for dy := -reach; dy <= reach; dy++ {
-			for dx := -reach; dx <= reach; dx++ {
-				px, py := x+dx, y+dy
-				if px < 0 || py < 0 || px >= m.lens.w || py >= m.lens.h {
-					continue
-				}
-				at, d := py*m.lens.w+px, dx*dx+dy*dy+1
+		for py := max(y-reach, 0); py <= min(y+reach, m.lens.h-1); py++ {
+			for px := max(x-reach, 0); px <= min(x+reach, m.lens.w-1); px++ {
+				at, d := py*m.lens.w+px, (px-x)*(px-x)+(py-y)*(py-y)+1
 				if distance[at] == 0 || d < distance[at] {
 					distance[at] = d
 					rx, ry := m.lens.ray(px, py)
-					rnd := newChance(m.seed, m.view, 15, at)
-					m.planes[at] = plane{depth: s[2], n: rnd.normal(rx, ry)}
+					rnd := newChance(m.seed, m.view, 255, at)
+					m.planes[at] = rnd.tilted(s[2], rx, ry)
 				}
 			}
 		}
@@ -241,42 +245,13 @@ func (m *matcher) plant(seeds [][3]float32, level int) {
 
 // inherit takes the planes of the next coarser size.
 func (m *matcher) inherit(c *matcher) {
+	const b = windowRadius
 	for y := range m.lens.h {
+		cy := min(max(y/2, b), c.lens.h-1-b)
 		for x := range m.lens.w {
-			b := c.margin()
 			cx := min(max(x/2, b), c.lens.w-1-b)
-			cy := min(max(y/2, b), c.lens.h-1-b)
-			from := &c.planes[cy*c.lens.w+cx]
-			px, py := c.lens.ray(cx, cy)
-			rx, ry := m.lens.ray(x, y)
-			p := plane{depth: from.at(px, py, rx, ry), n: from.n}
-			if !(p.depth >= m.near && p.depth <= m.far) || !faces(&p.n, rx, ry) {
-				p = plane{depth: from.depth, n: newNormal(rx, ry)}
-			}
-			m.planes[y*m.lens.w+x] = p
+			m.planes[y*m.lens.w+x] = c.planes[cy*c.lens.w+cx]
+			m.chosen[y*m.lens.w+x] = c.chosen[cy*c.lens.w+cx]
 		}
 	}
 }
-
-// newNormal looks straight at the camera.
-func newNormal(rx, ry float32) [3]float32 {
-	l := sqrt32(rx*rx + ry*ry + 1)
-	return [3]float32{-rx / l, -ry / l, -1 / l}
-}
-
-// result is the map; pixels that could not be compared have no depth.
-func (m *matcher) result() *Map {
-	out := &Map{
-		Width: m.lens.w, Height: m.lens.h,
-		Depth: make([]float32, len(m.planes)), Normal: make([]float32, 3*len(m.planes)), Cost: m.cost,
-	}
-	for i := range m.planes {
-		if m.cost[i] < worst {
-			out.Depth[i] = m.planes[i].depth
-			copy(out.Normal[3*i:], m.planes[i].n[:])
-		}
-	}
-	return out
-}
-
-func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }

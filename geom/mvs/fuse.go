@@ -27,14 +27,15 @@ func (c *Cloud) Len() int { return len(c.Points) / 3 }
 
 // FuseOptions say what counts as the same point. Zero fields mean the defaults.
 type FuseOptions struct {
-	// MinViews is in how many views a point must be found; default 3, or fewer where
-	// a view has fewer neighbours.
+	// MinViews is in how many views a point must be found; default 3, or 2 where a view
+	// has only one or two neighbours.
 	MinViews int
 	// MaxReprojection is how far a point may come back from its pixel, default 1.5;
 	// MaxDepth how far depths may differ, relative, default 0.01; MaxAngle how far
-	// normals, in degrees, default 25.
+	// normals, in degrees, default 30.
 	MaxReprojection, MaxDepth, MaxAngle float64
-	// MaxCost is the worst correlation that counts, as one less it: default 0.6.
+	// MaxCost is the worst cost that counts: default 0.9. From half of it on, a point
+	// must be found in a view more than otherwise.
 	MaxCost float64
 	// Sources is how many neighbours are compared; default 8.
 	Sources int
@@ -49,8 +50,8 @@ func (o FuseOptions) defaults() FuseOptions {
 	}
 	set(&o.MaxReprojection, 1.5)
 	set(&o.MaxDepth, 0.01)
-	set(&o.MaxAngle, 25)
-	set(&o.MaxCost, 0.6)
+	set(&o.MaxAngle, 30)
+	set(&o.MaxCost, 0.9)
 	if o.MinViews == 0 {
 		o.MinViews = 3
 	}
@@ -62,27 +63,19 @@ func (o FuseOptions) defaults() FuseOptions {
 }
 
 // Fuse joins the depth maps of the views. A point is kept where enough views agree
-// on it; it is the mean of what they say, and what they say is not a point again.
+// on it; it is the mean of what they say, weighted by how well each fits, and what
+// they say is not a point again.
 func Fuse(ctx context.Context, views []View, photos Photos, maps Maps, o FuseOptions, progress func(done float64)) (*Cloud, error) {
-	f := &fuser{views: views, maps: maps, o: o.defaults(), loaded: map[int]*Map{}, used: make([][]atomic.Uint32, len(views))}
+	if err := check(views); err != nil {
+		return nil, err
+	}
+	f := &fuser{views: views, maps: maps, o: o.defaults(), loaded: map[int]*surface{}, used: make([][]atomic.Uint32, len(views))}
 	c := &Cloud{Origin: middle(views), Offsets: []uint32{0}}
-	f.origin = c.Origin
-	for i, v := range views {
-		if len(v.Neighbors) == 0 {
-			continue
-		}
-		if err := f.load(ctx, i); err != nil {
-			return nil, err
-		}
-		rgb, err := photos.RGB(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		if want := 3 * v.Camera.Width * v.Camera.Height; len(rgb) != want {
-			return nil, fmt.Errorf("mvs: the photo of view %d has %d bytes of colour, want %d", i, len(rgb), want)
-		}
-		if err := f.view(ctx, i, rgb, c); err != nil {
-			return nil, err
+	for i := range views {
+		if len(views[i].Neighbors) > 0 {
+			if err := f.view(ctx, i, photos, c); err != nil {
+				return nil, fmt.Errorf("fusing view %d: %w", i, err)
+			}
 		}
 		if progress != nil {
 			progress(float64(i+1) / float64(len(views)))
@@ -106,8 +99,7 @@ type fuser struct {
 	views  []View
 	maps   Maps
 	o      FuseOptions
-	origin [3]float64
-	loaded map[int]*Map
+	loaded map[int]*surface
 	// used has a bit for each pixel that is part of a point already.
 	used [][]atomic.Uint32
 }
@@ -119,32 +111,84 @@ func (f *fuser) sourcesOf(i int) []int {
 
 // load brings the maps of a view and its neighbours, and forgets others.
 func (f *fuser) load(ctx context.Context, i int) error {
-	next := map[int]*Map{}
+	next := map[int]*surface{}
 	for _, v := range append([]int{i}, f.sourcesOf(i)...) {
 		if len(f.views[v].Neighbors) == 0 {
 			continue
 		}
-		m := f.loaded[v]
-		if m == nil {
-			var err error
-			if m, err = f.maps.Load(ctx, v, true); err != nil {
+		s := f.loaded[v]
+		if s == nil {
+			m, err := f.maps.Load(ctx, v, true)
+			if err != nil {
 				return err
 			}
-			c := f.views[v].Camera
-			if m.Width != c.Width || m.Height != c.Height || len(m.Depth) != c.Width*c.Height || len(m.Normal) != 3*len(m.Depth) {
-				return fmt.Errorf("mvs: the depth map of view %d is %d × %d, its camera %d × %d", v, m.Width, m.Height, c.Width, c.Height)
+			if s, err = surfaceOf(m, lensOf(f.views[v].Camera, 0)); err != nil {
+				return fmt.Errorf("view %d: %w", v, err)
 			}
 		}
 		if f.used[v] == nil {
-			f.used[v] = make([]atomic.Uint32, (len(m.Depth)+31)/32)
+			f.used[v] = make([]atomic.Uint32, (len(s.planes)+31)/32)
 		}
-		next[v] = m
+		next[v] = s
 	}
 	f.loaded = next
 	return nil
 }
 
-// points of one row.
+// fusion is the work on one view.
+type fusion struct {
+	*fuser
+	view   int
+	own    *surface
+	rgb    []uint8
+	others []source
+	// need is how many views must agree.
+	need   int
+	cosine float32
+	origin [3]float64
+}
+
+// source is a neighbour with its map.
+type source struct {
+	view int
+	rel  relation
+	*surface
+}
+
+func (f *fuser) view(ctx context.Context, i int, photos Photos, c *Cloud) error {
+	if err := f.load(ctx, i); err != nil {
+		return err
+	}
+	rgb, err := photos.RGB(ctx, i)
+	if err != nil {
+		return err
+	}
+	v := f.views[i]
+	if want := 3 * v.Camera.Width * v.Camera.Height; len(rgb) != want {
+		return fmt.Errorf("its photo has %d bytes of colour, want %d", len(rgb), want)
+	}
+	w := &fusion{fuser: f, view: i, own: f.loaded[i], rgb: rgb, cosine: float32(math.Cos(f.o.MaxAngle * math.Pi / 180)), origin: c.Origin}
+	for _, k := range f.sourcesOf(i) {
+		if s := f.loaded[k]; s != nil {
+			w.others = append(w.others, source{k, relate(v, f.views[k], 0, nil), s})
+		}
+	}
+	w.need = f.o.MinViews
+	if len(w.others) < 3 {
+		w.need = min(w.need, 2)
+	}
+	rows, err := w.rows(ctx)
+	if err != nil {
+		return err
+	}
+	for y := range rows {
+		c.add(&rows[y])
+		rows[y] = fusedRow{}
+	}
+	return nil
+}
+
+// fusedRow has the points of one row.
 type fusedRow struct {
 	points, normals []float32
 	colors          []uint8
@@ -152,144 +196,141 @@ type fusedRow struct {
 	counts          []uint32
 }
 
-func (f *fuser) view(ctx context.Context, i int, rgb []uint8, c *Cloud) error {
-	m := f.loaded[i]
-	type other struct {
-		view int
-		rel  relation
-		m    *Map
+func (c *Cloud) add(r *fusedRow) {
+	c.Points = append(c.Points, r.points...)
+	c.Normals = append(c.Normals, r.normals...)
+	c.Colors = append(c.Colors, r.colors...)
+	c.Views = append(c.Views, r.views...)
+	for _, n := range r.counts {
+		c.Offsets = append(c.Offsets, c.Offsets[len(c.Offsets)-1]+n)
 	}
-	var others []other
-	for _, v := range f.sourcesOf(i) {
-		if om := f.loaded[v]; om != nil {
-			rel := relate(f.views[i], f.views[v], 0, nil)
-			rel.depth = om.Depth
-			others = append(others, other{v, rel, om})
-		}
-	}
-	need := min(f.o.MinViews, len(others)+1, max(2, (len(others)+2)/2+1))
-	l := lensOf(f.views[i].Camera, 0)
-	cosine := float32(math.Cos(f.o.MaxAngle * math.Pi / 180))
-	maxCost := float32(f.o.MaxCost)
-	rows := make([]fusedRow, l.h)
-	used := f.used[i]
+}
+
+func (f *fusion) rows(ctx context.Context) ([]fusedRow, error) {
+	rows := make([]fusedRow, f.own.lens.h)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range f.o.Workers {
 		wg.Go(func() {
-			type agreed struct{ view, at int }
-			list := make([]agreed, 0, len(others))
+			found := make([]sighting, 0, len(f.others))
 			for ctx.Err() == nil {
 				y := int(next.Add(1)) - 1
-				if y >= l.h {
+				if y >= len(rows) {
 					return
 				}
-				out := &rows[y]
-				for x := range l.w {
-					at := y*l.w + x
-					d := m.Depth[at]
-					if d <= 0 || used[at/32].Load()&(1<<(at%32)) != 0 || m.Cost != nil && m.Cost[at] > maxCost {
-						continue
-					}
-					rx, ry := l.ray(x, y)
-					p := [3]float32{rx * d, ry * d, d}
-					n := [3]float32(m.Normal[3*at : 3*at+3])
-					sum, nsum := p, n
-					list = list[:0]
-					for k := range others {
-						o := &others[k]
-						q, qn, oat, ok := o.rel.agrees(&l, p, rx, ry, n, o.m, f.o, cosine)
-						if !ok {
-							continue
-						}
-						for a := range 3 {
-							sum[a] += q[a]
-							nsum[a] += qn[a]
-						}
-						list = append(list, agreed{o.view, oat})
-					}
-					if len(list)+1 < need {
-						continue
-					}
-					inv := 1 / float32(len(list)+1)
-					w := f.views[i].Pose.Invert([3]float64{float64(sum[0] * inv), float64(sum[1] * inv), float64(sum[2] * inv)})
-					wn := f.views[i].Pose.Unrotate([3]float64{float64(nsum[0]), float64(nsum[1]), float64(nsum[2])})
-					nl := math.Sqrt(wn[0]*wn[0] + wn[1]*wn[1] + wn[2]*wn[2])
-					if nl == 0 {
-						continue
-					}
-					for a := range 3 {
-						out.points = append(out.points, float32(w[a]-f.origin[a]))
-						out.normals = append(out.normals, float32(wn[a]/nl))
-					}
-					out.colors = append(out.colors, rgb[3*at:3*at+3]...)
-					out.views = append(out.views, uint32(i))
-					for _, o := range list {
-						out.views = append(out.views, uint32(o.view))
-						f.used[o.view][o.at/32].Or(1 << (o.at % 32))
-					}
-					out.counts = append(out.counts, uint32(len(list)+1))
+				for x := range f.own.lens.w {
+					found = f.pixel(x, y, &rows[y], found[:0])
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for y := range rows {
-		r := &rows[y]
-		c.Points = append(c.Points, r.points...)
-		c.Normals = append(c.Normals, r.normals...)
-		c.Colors = append(c.Colors, r.colors...)
-		c.Views = append(c.Views, r.views...)
-		for _, n := range r.counts {
-			c.Offsets = append(c.Offsets, c.Offsets[len(c.Offsets)-1]+n)
-		}
-		*r = fusedRow{}
-	}
-	return nil
+	return rows, ctx.Err()
 }
 
-// agrees looks up what the source says of a point p of the view: the point and the
-// normal, in the frame of the view, and its pixel.
-func (rel *relation) agrees(l *lens, p [3]float32, rx, ry float32, n [3]float32, m *Map, o FuseOptions, cosine float32) (q, qn [3]float32, at int, ok bool) {
-	r, t := &rel.r, &rel.t
-	sx := r[0]*p[0] + r[1]*p[1] + r[2]*p[2] + t[0]
-	sy := r[3]*p[0] + r[4]*p[1] + r[5]*p[2] + t[1]
-	sz := r[6]*p[0] + r[7]*p[1] + r[8]*p[2] + t[2]
-	if sz <= 0 {
-		return q, qn, 0, false
+// sighting is a pixel of a source that agrees.
+type sighting struct{ view, at int }
+
+// pixel appends the point at a pixel to the row, if there is one.
+func (f *fusion) pixel(x, y int, out *fusedRow, found []sighting) []sighting {
+	l := &f.own.lens
+	at := y*l.w + x
+	p := &f.own.planes[at]
+	if *p == (plane{}) || f.used[f.view][at/32].Load()&(1<<(at%32)) != 0 || f.own.cost(at) > float32(f.o.MaxCost) {
+		return found
 	}
-	u, v := rel.to.fx*sx/sz+rel.to.cx, rel.to.fy*sy/sz+rel.to.cy
-	if !(u >= 0 && v >= 0 && u < rel.w && v < rel.h) {
-		return q, qn, 0, false
+	rx, ry := l.ray(x, y)
+	inv := p.inverse(rx, ry)
+	mean := sample{point: [3]float32{rx / inv, ry / inv, 1 / inv}, normal: p.normal()}
+	sum := sample{}
+	sum.add(&mean, weight(f.own.cost(at)))
+	total := weight(f.own.cost(at))
+	for k := range f.others {
+		o := &f.others[k]
+		if s, pixel, ok := f.agrees(o, &mean, rx, ry); ok {
+			w := weight(o.cost(pixel))
+			sum.add(&s, w)
+			total += w
+			found = append(found, sighting{o.view, pixel})
+		}
 	}
-	at = int(v)*rel.to.w + int(u)
-	d := m.Depth[at]
-	if d <= 0 || abs32(d-sz) > float32(o.MaxDepth)*sz || m.Cost != nil && m.Cost[at] > float32(o.MaxCost) {
-		return q, qn, 0, false
+	need := f.need
+	if 2*float64(f.own.cost(at)) > f.o.MaxCost {
+		need++
 	}
-	// The plane of the source's pixel, met where the point is seen in it.
-	sn := [3]float32(m.Normal[3*at : 3*at+3])
-	px, py := rel.to.ray(int(u), int(v))
-	ux, uy := (u-rel.to.cx)*rel.to.invFx, (v-rel.to.cy)*rel.to.invFy
-	own := plane{depth: d, n: sn}
-	if e := own.at(px, py, ux, uy); e > 0 && abs32(e-d) < 0.02*d {
-		d = e
+	if len(found)+1 < need {
+		return found
 	}
-	b := [3]float32{ux * d, uy * d, d}
-	r, t = &rel.back, &rel.backT
+	f.emit(out, &sum, total, at, found)
+	return found
+}
+
+func weight(cost float32) float32 { return 1 / (0.1 + cost) }
+
+// sample is a point with its normal in the frame of the view.
+type sample struct{ point, normal [3]float32 }
+
+func (s *sample) add(o *sample, w float32) {
 	for k := range 3 {
-		q[k] = r[3*k]*b[0] + r[3*k+1]*b[1] + r[3*k+2]*b[2] + t[k]
-		qn[k] = r[3*k]*sn[0] + r[3*k+1]*sn[1] + r[3*k+2]*sn[2]
+		s.point[k] += w * o.point[k]
+		s.normal[k] += w * o.normal[k]
 	}
-	if q[2] <= 0 || dot3(qn, n) < cosine {
-		return q, qn, 0, false
+}
+
+func (f *fusion) emit(out *fusedRow, sum *sample, total float32, at int, found []sighting) {
+	pose := f.views[f.view].Pose
+	p, n := sum.point, sum.normal
+	w := pose.Invert([3]float64{float64(p[0] / total), float64(p[1] / total), float64(p[2] / total)})
+	l := 1 / sqrt32(dot3(n, n)) // not zero: normals differ by less than a right angle from the first
+	wn := pose.Unrotate([3]float64{float64(n[0] * l), float64(n[1] * l), float64(n[2] * l)})
+	for k := range 3 {
+		out.points = append(out.points, float32(w[k]-f.origin[k]))
+		out.normals = append(out.normals, float32(wn[k]))
 	}
-	dx, dy := (q[0]/q[2]-rx)*l.fx, (q[1]/q[2]-ry)*l.fy
-	if dx*dx+dy*dy > float32(o.MaxReprojection*o.MaxReprojection) || abs32(q[2]-p[2]) > float32(o.MaxDepth)*p[2] {
-		return q, qn, 0, false
+	out.colors = append(out.colors, f.rgb[3*at:3*at+3]...)
+	out.views = append(out.views, uint32(f.view))
+	for _, o := range found {
+		out.views = append(out.views, uint32(o.view))
+		f.used[o.view][o.at/32].Or(1 << (o.at % 32))
 	}
-	return q, qn, at, true
+	out.counts = append(out.counts, uint32(len(found)+1))
+}
+
+// agrees looks up what the source says of a point of the view at ray (rx, ry), and
+// tells whether it is the same.
+func (f *fusion) agrees(o *source, p *sample, rx, ry float32) (s sample, at int, ok bool) {
+	rel := &o.rel
+	q := rigid(&rel.r, &rel.t, p.point)
+	if q[2] <= 0 {
+		return s, 0, false
+	}
+	k := &o.lens
+	sx, sy := q[0]/q[2], q[1]/q[2]
+	u, v := k.fx*sx+k.cx, k.fy*sy+k.cy
+	if !(u >= 0 && v >= 0 && u < float32(k.w) && v < float32(k.h)) {
+		return s, 0, false
+	}
+	at = int(v)*k.w + int(u)
+	w := &o.planes[at]
+	inv := w.inverse(sx, sy)
+	maxDepth := float32(f.o.MaxDepth)
+	if !(inv > 0) || abs32(inv*q[2]-1) > maxDepth || o.cost(at) > float32(f.o.MaxCost) {
+		return s, 0, false
+	}
+	s.point = rigid(&rel.back, &rel.backT, [3]float32{sx / inv, sy / inv, 1 / inv})
+	s.normal = rigid(&rel.back, &[3]float32{}, w.normal())
+	if s.point[2] <= 0 || dot3(s.normal, p.normal) < f.cosine {
+		return s, 0, false
+	}
+	l := &f.own.lens
+	dx, dy := (s.point[0]/s.point[2]-rx)*l.fx, (s.point[1]/s.point[2]-ry)*l.fy
+	return s, at, dx*dx+dy*dy <= float32(f.o.MaxReprojection*f.o.MaxReprojection)
+}
+
+func rigid(r *[9]float32, t *[3]float32, x [3]float32) [3]float32 {
+	return [3]float32{
+		r[0]*x[0] + r[1]*x[1] + r[2]*x[2] + t[0],
+		r[3]*x[0] + r[4]*x[1] + r[5]*x[2] + t[1],
+		r[6]*x[0] + r[7]*x[1] + r[8]*x[2] + t[2],
+	}
 }

@@ -39,8 +39,8 @@ type View struct {
 
 // Photos gives the pictures of views. It is called by one goroutine at a time.
 type Photos interface {
-	// Gray returns brightness from 0 to 255 in rows, of the size of the view's camera.
-	Gray(ctx context.Context, view int) ([]float32, error)
+	// Gray returns brightness in rows, of the size of the view's camera.
+	Gray(ctx context.Context, view int) ([]uint8, error)
 	// RGB returns red, green and blue, of the size of the view's camera.
 	RGB(ctx context.Context, view int) ([]uint8, error)
 }
@@ -66,14 +66,8 @@ type Maps interface {
 
 // Options say how. Zero fields mean the defaults.
 type Options struct {
-	// Sources is how many neighbours each view is matched with; default 5.
+	// Sources is how many neighbours each view is matched with, at most 16; default 6.
 	Sources int
-	// Levels is how many sizes there are, each half the next; default as many as keep
-	// the smaller side of the coarsest above 100 pixels, at most 4.
-	Levels int
-	// Geometric is how many passes compare with the depth maps of neighbours;
-	// default 1.
-	Geometric int
 	// Workers is how many goroutines share the work; default 1.
 	Workers int
 	// Seed of the chance.
@@ -81,15 +75,11 @@ type Options struct {
 }
 
 func (o Options) defaults() Options {
-	if o.Sources == 0 {
-		o.Sources = 5
+	if o.Sources <= 0 {
+		o.Sources = 6
 	}
-	if o.Geometric == 0 {
-		o.Geometric = 1
-	}
-	if o.Workers < 1 {
-		o.Workers = 1
-	}
+	o.Sources = min(o.Sources, maxSources)
+	o.Workers = max(o.Workers, 1)
 	return o
 }
 

@@ -1,9 +1,18 @@
 package mvs
 
-// picture is a grey image with what sampling at fractions needs.
+// picture is a grey image of levels -128 to 127: about zero, sums of squares lose
+// least.
 type picture struct {
 	w, h int
 	pix  []float32
+}
+
+func newPicture(w, h int, gray []uint8) *picture {
+	p := &picture{w: w, h: h, pix: make([]float32, w*h)}
+	for i, v := range gray {
+		p.pix[i] = float32(v) - 128
+	}
+	return p
 }
 
 // halved returns the picture at half its size, by the mean of four pixels.
