@@ -34,18 +34,57 @@ func (m *mesh) keep(wanted func(i int, t [3]int32) bool) {
 	m.triangles = m.triangles[:n]
 }
 
-// dropLong drops triangles with an edge that is longer than so many distances of
-// merged points.
+// dropLong drops triangles that only span gaps: those with an edge that is longer than
+// so many distances of merged points, and those with one a peelEdge as long that are
+// connected to an open border by such triangles. What is left of long ones fills gaps
+// within the surface.
 func (m *mesh) dropLong(most float64) {
+	stretch := make([]float32, 0, len(m.triangles))
 	m.keep(func(_ int, t [3]int32) bool {
-		for k, v := range t {
-			w := t[(k+1)%3]
-			if length(sub(m.at(v), m.at(w))) > most*float64(max(m.scale[v], m.scale[w])) {
-				return false
-			}
+		s := m.stretch(t)
+		if s > most {
+			return false
 		}
+		stretch = append(stretch, float32(s))
 		return true
 	})
+	mates := m.mates()
+	gone := make([]bool, len(m.triangles))
+	var stack []int32
+	reach := func(t int32) {
+		if !gone[t] && float64(stretch[t]) > peelEdge*most {
+			gone[t] = true
+			stack = append(stack, t)
+		}
+	}
+	for h, g := range mates {
+		if g < 0 {
+			reach(int32(h) / 3)
+		}
+	}
+	for len(stack) > 0 {
+		t := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for h := 3 * t; h < 3*t+3; h++ {
+			if mates[h] >= 0 {
+				reach(mates[h] / 3)
+			}
+		}
+	}
+	m.keep(func(i int, _ [3]int32) bool { return !gone[i] })
+}
+
+// peelEdge is how long an edge on an open border may be, in parts of the longest.
+const peelEdge = 0.2
+
+// stretch is the longest edge of a triangle, in distances of merged points.
+func (m *mesh) stretch(t [3]int32) float64 {
+	longest := 0.0
+	for k, v := range t {
+		w := t[(k+1)%3]
+		longest = max(longest, length(sub(m.at(v), m.at(w)))/float64(max(m.scale[v], m.scale[w])))
+	}
+	return longest
 }
 
 // dropParts drops parts, connected by vertices, of few triangles.

@@ -9,7 +9,7 @@
 // accuracy and visibility-consistent dense multiview stereo", 2012). The surface
 // between empty and full then loses what only spans gaps, and is smoothed so that
 // edges stay sharp (Y. Zheng et al., "Bilateral normal filtering for mesh denoising",
-// 2011). Clouds without views, or that lie flat, become a height field.
+// 2011). Clouds without views and normals, or in a plane, become a height field.
 package surface
 
 import (
@@ -50,11 +50,9 @@ type Mode int
 
 // The modes.
 const (
-	// Auto makes a height field where there is nothing else to go by, a volume
-	// otherwise.
-	Auto Mode = iota
-	// Volume cuts the space between the points, which makes any surface.
-	Volume
+	// Volume cuts the space between the points, which makes any surface. It takes views
+	// or at least normals: without, a height field is made.
+	Volume Mode = iota
 	// HeightField makes one height for each place in plan, z being up: for surveys
 	// from straight above, whose walls are noise.
 	HeightField
@@ -131,25 +129,12 @@ func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done flo
 	}
 	progress(0.1)
 	mode := o.Mode
-	if mode == Auto {
-		mode = Volume
-		if len(v.views) == 0 {
-			mode = HeightField
-		}
+	if len(v.views) == 0 && v.normals == nil {
+		mode = HeightField
 	}
-	var m *mesh
-	if mode == Volume {
-		m, err = volume(ctx, v, c.Centers, o, part(progress, 0.1, 0.8))
-		if errors.Is(err, delaunay.ErrFlat) {
-			mode = HeightField
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	if mode == HeightField {
-		if m, err = heightField(ctx, v, o); err != nil {
-			return nil, err
-		}
+	m, err := v.surface(ctx, mode, c.Centers, o, part(progress, 0.1, 0.8))
+	if err != nil {
+		return nil, err
 	}
 	if err := m.finish(ctx, o, part(progress, 0.8, 1)); err != nil {
 		return nil, err
@@ -159,6 +144,23 @@ func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done flo
 	}
 	progress(1)
 	return m.mesh(), nil
+}
+
+// surface makes the triangles by the mode, or in their plane where all points lie in
+// one.
+func (v *vertices) surface(ctx context.Context, mode Mode, centers [][3]float32, o Options, progress func(float64)) (*mesh, error) {
+	if mode == HeightField {
+		return heightField(ctx, v, level(), o)
+	}
+	m, err := volume(ctx, v, centers, o, progress)
+	if !errors.Is(err, delaunay.ErrFlat) {
+		return m, err
+	}
+	plane, ok := planeOf(v)
+	if !ok {
+		return nil, ErrTooFew
+	}
+	return heightField(ctx, v, plane, o)
 }
 
 // part maps progress onto a part of the whole.
