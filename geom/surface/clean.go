@@ -1,0 +1,200 @@
+package surface
+
+import (
+	"math"
+
+	"slate360.ai/worker/geom/weld"
+)
+
+// vec is a place or direction.
+type vec = [3]float64
+
+func (m *mesh) at(v int32) vec {
+	p := m.points[3*v : 3*v+3]
+	return vec{float64(p[0]), float64(p[1]), float64(p[2])}
+}
+
+func length(a vec) float64 { return math.Sqrt(dot(a, a)) }
+
+// area is the normal of a triangle, twice as long as its area is large.
+func (m *mesh) area(t [3]int32) vec {
+	a := m.at(t[0])
+	return cross(sub(m.at(t[1]), a), sub(m.at(t[2]), a))
+}
+
+// keep drops the triangles that are not to be kept.
+func (m *mesh) keep(wanted func(i int, t [3]int32) bool) {
+	n := 0
+	for i, t := range m.triangles {
+		if wanted(i, t) {
+			m.triangles[n] = t
+			n++
+		}
+	}
+	m.triangles = m.triangles[:n]
+}
+
+// dropLong drops triangles that only span gaps: those with an edge that is longer than
+// so many distances of merged points, and those with one a peelEdge as long that are
+// connected to an open border by such triangles. What is left of long ones fills gaps
+// within the surface.
+func (m *mesh) dropLong(most float64) {
+	stretch := make([]float32, 0, len(m.triangles))
+	m.keep(func(_ int, t [3]int32) bool {
+		s := m.stretch(t)
+		if s > most {
+			return false
+		}
+		stretch = append(stretch, float32(s))
+		return true
+	})
+	mates := m.mates()
+	gone := make([]bool, len(m.triangles))
+	var stack []int32
+	reach := func(t int32) {
+		if !gone[t] && float64(stretch[t]) > peelEdge*most {
+			gone[t] = true
+			stack = append(stack, t)
+		}
+	}
+	for h, g := range mates {
+		if g < 0 {
+			reach(int32(h) / 3)
+		}
+	}
+	for len(stack) > 0 {
+		t := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for h := 3 * t; h < 3*t+3; h++ {
+			if mates[h] >= 0 {
+				reach(mates[h] / 3)
+			}
+		}
+	}
+	m.keep(func(i int, _ [3]int32) bool { return !gone[i] })
+}
+
+// peelEdge is how long an edge on an open border may be, in parts of the longest.
+const peelEdge = 0.2
+
+// stretch is the longest edge of a triangle, in distances of merged points.
+func (m *mesh) stretch(t [3]int32) float64 {
+	longest := 0.0
+	for k, v := range t {
+		w := t[(k+1)%3]
+		longest = max(longest, length(sub(m.at(v), m.at(w)))/float64(max(m.scale[v], m.scale[w])))
+	}
+	return longest
+}
+
+// dropParts drops parts, connected by vertices, of few triangles.
+func (m *mesh) dropParts(least int) {
+	parts := newSets(len(m.scale))
+	for _, t := range m.triangles {
+		parts.union(t[0], t[1])
+		parts.union(t[1], t[2])
+	}
+	count := make([]int, len(m.scale))
+	largest := 0
+	for _, t := range m.triangles {
+		r := parts.root(t[0])
+		count[r]++
+		largest = max(largest, count[r])
+	}
+	least = min(least, largest/10)
+	m.keep(func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
+}
+
+// manifold drops triangles whose edges have more than two, and gives each fan of
+// triangles around a vertex a vertex of its own.
+func (m *mesh) manifold() []int32 {
+	for {
+		mates := m.split()
+		tangled := false
+		for _, g := range mates {
+			tangled = tangled || g == tangle
+		}
+		if !tangled {
+			return mates
+		}
+		m.keep(func(i int, _ [3]int32) bool {
+			return mates[3*i] != tangle && mates[3*i+1] != tangle && mates[3*i+2] != tangle
+		})
+	}
+}
+
+// split gives each fan of triangles that are connected by edges around a vertex a
+// vertex of its own, and returns the mates of half-edges, which this may untangle.
+func (m *mesh) split() []int32 {
+	mates := m.mates()
+	corners := newSets(len(mates))
+	for h, g := range mates {
+		if g > int32(h) {
+			corners.union(int32(h), nextInTriangle(g))
+			corners.union(nextInTriangle(int32(h)), g)
+		}
+	}
+	taken := make([]bool, len(m.scale))
+	id := make([]int32, len(mates)) // vertex of each fan, plus one
+	changed := false
+	for h := range int32(len(mates)) {
+		r := corners.root(h)
+		v := m.from(h)
+		if id[r] == 0 {
+			id[r] = v + 1
+			if taken[v] {
+				m.points = append(m.points, m.points[3*v:3*v+3]...)
+				m.scale = append(m.scale, m.scale[v])
+				id[r] = int32(len(m.scale))
+				changed = true
+			} else {
+				taken[v] = true
+			}
+		}
+	}
+	for h := range int32(len(mates)) {
+		m.triangles[h/3][h%3] = id[corners.root(h)] - 1
+	}
+	if changed {
+		return m.mates()
+	}
+	return mates
+}
+
+// apart is how far vertices at one place are moved, in the distance of merged points.
+const apart = 0.01
+
+// separate moves vertices that lie at one place into the solid, each on its own side,
+// so that a reader that welds vertices sees the same surface.
+func (m *mesh) separate() {
+	place := weld.Places(m.points)
+	shared := make([]bool, len(place))
+	any := false
+	for v, p := range place {
+		if int(p) != v {
+			shared[v], shared[p], any = true, true, true
+		}
+	}
+	if !any {
+		return
+	}
+	inward := make([]vec, len(place))
+	for _, t := range m.triangles {
+		if !shared[t[0]] && !shared[t[1]] && !shared[t[2]] {
+			continue
+		}
+		n := m.area(t)
+		for _, v := range t {
+			inward[v] = sub(inward[v], n)
+		}
+	}
+	for v, s := range shared {
+		l := length(inward[v])
+		if !s || l == 0 {
+			continue
+		}
+		for a := range 3 {
+			m.points[3*v+a] += float32(inward[v][a] / l * apart * float64(m.scale[v]))
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package surface
+
+import (
+	"context"
+	"math"
+)
+
+const (
+	// sharpness is how far normals of neighbours may differ to be averaged, as the
+	// length of their difference: 0.5 is some 29 degrees.
+	sharpness = 0.45
+	// vertexSteps is how often vertices follow the normals in a step.
+	vertexSteps = 3
+	smoothBatch = 1 << 13
+)
+
+// finish cleans, closes and smooths a surface.
+func (m *mesh) finish(ctx context.Context, o Options, progress func(float64)) error {
+	m.dropParts(o.MinPart)
+	mates := m.manifold()
+	m.fillHoles(mates, o.MaxHole)
+	m.manifold()
+	m.compact()
+	progress(0.3)
+	if err := m.smooth(ctx, o, part(progress, 0.3, 0.9)); err != nil {
+		return err
+	}
+	m.separate()
+	return ctx.Err()
+}
+
+// smoother moves vertices so that triangles turn to where those around them face.
+type smoother struct {
+	*mesh
+	start, out []int32
+	fixed      []bool // on a border
+	normals    []vec
+	centers    []vec
+	areas      []float64
+}
+
+// smooth filters the normals of triangles, each with those around that face nearly the
+// same way, and lets the vertices follow.
+func (m *mesh) smooth(ctx context.Context, o Options, progress func(float64)) error {
+	n := len(m.triangles)
+	s := &smoother{mesh: m, normals: make([]vec, n), centers: make([]vec, n), areas: make([]float64, n)}
+	s.start, s.out = m.outgoing()
+	s.fixed = make([]bool, len(m.scale))
+	for h, g := range m.mates() {
+		if g < 0 {
+			s.fixed[m.from(int32(h))], s.fixed[m.to(int32(h))] = true, true
+		}
+	}
+	for step := range o.Smooth {
+		if err := s.step(ctx, o.Workers); err != nil {
+			return err
+		}
+		progress(float64(step+1) / float64(o.Smooth))
+	}
+	return nil
+}
+
+func (s *smoother) step(ctx context.Context, workers int) error {
+	n := len(s.triangles)
+	err := parallel(ctx, n, smoothBatch, workers, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			s.measure(i)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	filtered := make([]vec, n)
+	err = parallel(ctx, n, smoothBatch, workers, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			filtered[i] = s.filter(i)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.normals = filtered
+	for range vertexSteps {
+		points := make([]float32, len(s.points))
+		err := parallel(ctx, len(s.scale), smoothBatch, workers, func(_, from, to int) {
+			for v := from; v < to; v++ {
+				s.follow(int32(v), points[3*v:3*v+3])
+			}
+		})
+		if err != nil {
+			return err
+		}
+		s.points = points
+	}
+	return nil
+}
+
+// measure finds normal, centre and area of a triangle.
+func (s *smoother) measure(i int) {
+	t := s.triangles[i]
+	a, b, c := s.at(t[0]), s.at(t[1]), s.at(t[2])
+	n := cross(sub(b, a), sub(c, a))
+	l := length(n)
+	s.areas[i] = l / 2
+	for k := range 3 {
+		s.centers[i][k] = (a[k] + b[k] + c[k]) / 3
+		if l > 0 {
+			n[k] /= l
+		}
+	}
+	s.normals[i] = n
+}
+
+// filter is the mean normal of the triangles that share a vertex with one, weighted by
+// area, and by how little they differ.
+func (s *smoother) filter(i int) vec {
+	n := s.normals[i]
+	sum := vec{n[0] * s.areas[i], n[1] * s.areas[i], n[2] * s.areas[i]}
+	for _, v := range s.triangles[i] {
+		for _, h := range s.out[s.start[v]:s.start[v+1]] {
+			j := h / 3
+			d := sub(n, s.normals[j])
+			w := s.areas[j] * math.Exp(-dot(d, d)/(2*sharpness*sharpness))
+			for k := range 3 {
+				sum[k] += w * s.normals[j][k]
+			}
+		}
+	}
+	if l := length(sum); l > 0 {
+		return vec{sum[0] / l, sum[1] / l, sum[2] / l}
+	}
+	return n
+}
+
+// follow moves a vertex towards the planes through its triangles' centres with their
+// filtered normals.
+func (s *smoother) follow(v int32, out []float32) {
+	p := s.at(v)
+	copy(out, s.points[3*v:3*v+3])
+	around := s.out[s.start[v]:s.start[v+1]]
+	if s.fixed[v] || len(around) == 0 {
+		return
+	}
+	var sum vec
+	for _, h := range around {
+		t := s.triangles[h/3]
+		a, b, c := s.at(t[0]), s.at(t[1]), s.at(t[2])
+		n := s.normals[h/3]
+		d := 0.0
+		for k := range 3 {
+			d += n[k] * ((a[k]+b[k]+c[k])/3 - p[k])
+		}
+		for k := range 3 {
+			sum[k] += n[k] * d
+		}
+	}
+	for k := range 3 {
+		out[k] = float32(p[k] + sum[k]/float64(len(around)))
+	}
+}
