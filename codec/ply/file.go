@@ -1,4 +1,4 @@
-// Package ply reads models and clouds of the Polygon File Format.
+// Package ply reads models and clouds of the Polygon File Format, and writes surfaces.
 //
 // It follows "The PLY Polygon File Format" of Greg Turk (1994): ASCII and both
 // binary forms, all types, any elements and properties. Read makes a model of the
