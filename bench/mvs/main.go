@@ -25,6 +25,7 @@ func main() {
 	workers := flag.Int("workers", runtime.NumCPU(), "goroutines that share the work")
 	sources := flag.Int("sources", 0, "neighbours that each photo is matched with")
 	minViews := flag.Int("min-views", 0, "in how many photos a point must be found")
+	side := flag.Int("side", 0, "longest side of the photos, in pixels; 0 is as they are")
 	fresh := flag.Bool("fresh", false, "forget depth maps that are there")
 	flag.Parse()
 	if *dir == "" {
@@ -33,13 +34,13 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *dir, *out, *profile, *fresh, mvs.Options{Workers: *workers, Sources: *sources}, mvs.FuseOptions{Workers: *workers, MinViews: *minViews}); err != nil {
+	if err := run(ctx, *dir, *out, *profile, *side, *fresh, mvs.Options{Workers: *workers, Sources: *sources}, mvs.FuseOptions{Workers: *workers, MinViews: *minViews}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, dir, out, profile string, fresh bool, o mvs.Options, fo mvs.FuseOptions) error {
+func run(ctx context.Context, dir, out, profile string, side int, fresh bool, o mvs.Options, fo mvs.FuseOptions) error {
 	if profile != "" {
 		f, err := os.Create(profile)
 		if err != nil {
@@ -51,7 +52,7 @@ func run(ctx context.Context, dir, out, profile string, fresh bool, o mvs.Option
 		}
 		defer pprof.StopCPUProfile()
 	}
-	w, err := workspace.Open(dir)
+	w, err := workspace.Open(dir, workspace.Options{Side: side})
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (w *Workspace) path(kind string, view int, geometric bool) string {
 	if geometric {
 		pass = "geometric"
 	}
-	return filepath.Join(w.dir, "stereo", kind, filepath.FromSlash(w.names[view])+"."+pass+".bin")
+	return filepath.Join(w.maps, kind, filepath.FromSlash(w.names[view])+"."+pass+".bin")
 }
 
 // Has tells whether a view has its maps, from an earlier run or from COLMAP.

@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/image/draw"
 )
 
 // cache keeps the photos used last.
@@ -84,13 +86,13 @@ func (w *Workspace) photo(ctx context.Context, view int) (image.Image, error) {
 		return nil, err
 	}
 	defer f.Close()
-	c := w.views[view].Camera
+	size := w.sizes[view]
 	head, _, err := image.DecodeConfig(f)
 	if err != nil {
 		return nil, fmt.Errorf("photo %s: %w", w.names[view], err)
 	}
-	if head.Width != c.Width || head.Height != c.Height {
-		return nil, fmt.Errorf("%w: %s is %d × %d, its camera %d × %d", ErrSize, w.names[view], head.Width, head.Height, c.Width, c.Height)
+	if head.Width != size.X || head.Height != size.Y {
+		return nil, fmt.Errorf("%w: %s is %d × %d, its camera %d × %d", ErrSize, w.names[view], head.Width, head.Height, size.X, size.Y)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
@@ -99,7 +101,18 @@ func (w *Workspace) photo(ctx context.Context, view int) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("photo %s: %w", w.names[view], err)
 	}
-	return img, nil
+	c := w.views[view].Camera
+	if c.Width == size.X && c.Height == size.Y {
+		return img, nil
+	}
+	return smaller(img, c.Width, c.Height), nil
+}
+
+// smaller averages what becomes one pixel.
+func smaller(img image.Image, width, height int) image.Image {
+	out := image.NewRGBA(image.Rect(0, 0, width, height))
+	draw.BiLinear.Scale(out, out.Rect, img, img.Bounds(), draw.Src, nil)
+	return out
 }
 
 // reader ends when the context does, so that decoding does.

@@ -13,6 +13,7 @@ package workspace
 import (
 	"errors"
 	"fmt"
+	"image"
 	"path/filepath"
 
 	"slate360.ai/worker/codec/colmap"
@@ -23,7 +24,9 @@ import (
 // Workspace is a folder with its model. It gives the photos and keeps the depth maps
 // for package mvs, from one goroutine at a time.
 type Workspace struct {
-	dir   string
+	dir, maps string
+	// sizes of the photos as they are; views may have smaller ones.
+	sizes []image.Point
 	names []string
 	views []mvs.View
 	cache cache
@@ -35,13 +38,25 @@ const cacheBytes = 128 << 20
 // ErrName says that a photo's name leads out of the folder.
 var ErrName = errors.New("workspace: a photo's name leads out of the folder")
 
+// Options say how a workspace is used. Zero fields mean the defaults.
+type Options struct {
+	// Side is the longest side of views, in pixels: photos that are larger are made
+	// smaller as they are read. The default is as they are.
+	Side int
+	// Maps is the folder of the maps; default the one in the workspace.
+	Maps string
+}
+
 // Open reads the model of a workspace and selects the neighbours of its views.
-func Open(dir string) (*Workspace, error) {
+func Open(dir string, o Options) (*Workspace, error) {
 	model, err := colmap.Read(filepath.Join(dir, "sparse"))
 	if err != nil {
 		return nil, fmt.Errorf("reading the model of the workspace: %w", err)
 	}
-	w := &Workspace{dir: dir, cache: cache{limit: cacheBytes}}
+	if o.Maps == "" {
+		o.Maps = filepath.Join(dir, "stereo")
+	}
+	w := &Workspace{dir: dir, maps: o.Maps, cache: cache{limit: cacheBytes}}
 	cameras := map[int]camera.Camera{}
 	for _, c := range model.Cameras {
 		cameras[c.ID] = camera.Camera{Model: camera.Model(c.Model), Width: c.Width, Height: c.Height, Params: c.Params}
@@ -60,10 +75,23 @@ func Open(dir string) (*Workspace, error) {
 		}
 		index[i.ID] = len(w.views)
 		w.names = append(w.names, i.Name)
-		w.views = append(w.views, mvs.View{Camera: c, Pose: camera.FromQuaternion(i.Rotation, i.Translation)})
+		w.sizes = append(w.sizes, image.Pt(c.Width, c.Height))
+		w.views = append(w.views, mvs.View{Camera: within(c, o.Side), Pose: camera.FromQuaternion(i.Rotation, i.Translation)})
 	}
 	mvs.Select(w.views, points(model, index))
 	return w, nil
+}
+
+// within is a camera whose longest side is at most side pixels.
+func within(c camera.Camera, side int) camera.Camera {
+	long := max(c.Width, c.Height)
+	if side <= 0 || long <= side {
+		return c
+	}
+	w, h := max(1, c.Width*side/long), max(1, c.Height*side/long)
+	fx, fy, cx, cy := c.Linear()
+	sx, sy := float64(w)/float64(c.Width), float64(h)/float64(c.Height)
+	return camera.NewPinhole(w, h, fx*sx, fy*sy, cx*sx, cy*sy)
 }
 
 // points are those of the model, with views by index.
