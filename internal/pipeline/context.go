@@ -35,7 +35,7 @@ type Context struct {
 // Options returns the options of the job.
 func (s *Context) Options() job.Options { return s.run.req.Options }
 
-// Source returns the path of the local source file.
+// Source returns the path of the local source, a file or a folder.
 func (s *Context) Source() string { return s.run.req.Source }
 
 // Name returns the <name> in the names of outputs.
