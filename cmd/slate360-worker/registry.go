@@ -7,6 +7,7 @@ import (
 	"slate360.ai/worker/internal/cli"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/pipeline/mesh"
+	"slate360.ai/worker/internal/pipeline/photogrammetry"
 	"slate360.ai/worker/internal/pipeline/pointcloud"
 	"slate360.ai/worker/internal/source"
 )
@@ -25,6 +26,7 @@ func registry() []registration {
 	return []registration{
 		{[]source.Format{source.LAS, source.LAZ, source.COPC}, pointcloud.Definition, pointcloudInfo},
 		{[]source.Format{source.GLB, source.GLTF, source.OBJ, source.PLY, source.STL, source.DAE, source.FBX}, mesh.Definition, meshInfo},
+		{[]source.Format{source.Photos}, photogrammetry.Definition, photosInfo},
 	}
 }
 
@@ -66,6 +68,14 @@ func meshInfo(ctx context.Context, r cli.InfoRequest) (cli.Info, error) {
 		return nil, err
 	}
 	info, err := mesh.ReadInfo(ctx, r.Path, string(f), r.Workers)
+	if err != nil {
+		return nil, err
+	}
+	return info, nil
+}
+
+func photosInfo(ctx context.Context, r cli.InfoRequest) (cli.Info, error) {
+	info, err := photogrammetry.ReadInfo(ctx, r.Path, r.Workers, r.MemoryBudget)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,7 @@ type engineState struct {
 	Found   bool   `json:"found"`
 	Path    string `json:"path,omitempty"`
 	Version string `json:"version,omitempty"`
+	Note    string `json:"note,omitempty"`
 	Adds    string `json:"adds"`
 	// Stages are those, PIPELINE/STAGE, that can use it in this version.
 	Stages  []string `json:"stages"`
@@ -116,7 +117,7 @@ func (p *Program) diagnose(ctx context.Context) (diagnosis, error) {
 		if findErr == nil {
 			s.Found, s.Path = true, found.Path
 			found, findErr = found.Probe(ctx)
-			s.Version = found.Version
+			s.Version, s.Note = found.Version, found.Note
 		} else if os.Getenv(program.PathVariable()) == "" {
 			findErr = nil // not being there is no problem
 		}
@@ -185,6 +186,9 @@ func (p *Program) writeDiagnosis(d diagnosis) error {
 			state = "found"
 			if e.Version != "" {
 				state = e.Version
+			}
+			if e.Note != "" {
+				state += " " + e.Note
 			}
 		}
 		note := "for " + strings.Join(e.Stages, ", ")

@@ -24,6 +24,9 @@ type Program struct {
 	Executables []string
 	// VersionArgs make it print its version; nil is not asked.
 	VersionArgs []string
+	// Notes are what it may print of itself then that users want to know, such as
+	// "with CUDA".
+	Notes []string
 	// Adds says what it is good for, Install how to get it; both for people.
 	Adds, Install string
 }
@@ -34,6 +37,8 @@ type Found struct {
 	// Path is absolute. Version is the first number with dots that the program
 	// prints when asked, or empty.
 	Path, Version string
+	// Note is the one of Notes that it printed, or empty.
+	Note string
 }
 
 // NotInstalledError says which program is missing and how to get it.
@@ -69,7 +74,7 @@ func Known() []Program {
 			Adds: "3D Tiles", Install: "pip install py3dtiles",
 		},
 		{
-			Name: "colmap", VersionArgs: []string{"help"},
+			Name: "colmap", VersionArgs: []string{"help"}, Notes: []string{"without CUDA", "with CUDA"},
 			Adds: "photogrammetry from photos", Install: "apt install colmap",
 		},
 		{
@@ -169,19 +174,34 @@ func (f Found) Probe(ctx context.Context) (Found, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	var version string
+	var version, note string
 	_, err := Command{
 		Name: f.Name, Path: f.Path, Args: f.VersionArgs,
 		OnLine: func(line string) {
 			if version == "" {
 				version = versionPattern.FindString(line)
 			}
+			for _, n := range f.Notes {
+				if note == "" && strings.Contains(line, n) {
+					note = n
+				}
+			}
 		},
 	}.Run(ctx)
-	f.Version = version
+	f.Version, f.Note = version, note
 	var exit *ExitError
 	if errors.As(err, &exit) {
 		err = nil
 	}
 	return f, err
+}
+
+// HasGPU tells whether there is a GPU that CUDA can use, by the files of its driver.
+func HasGPU() bool {
+	for _, path := range []string{"/dev/nvidia0", "/dev/dxg"} {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -17,7 +17,8 @@ type Request struct {
 	// JobID goes into the result; empty means that of the workspace that is
 	// resumed, or a new random UUID.
 	JobID string
-	// Source is the path of the local source file, Format what it was sniffed as.
+	// Source is the path of the local source, a file or a folder of files; Format
+	// what it was sniffed as.
 	Source string
 	Format string
 	// Name is the <name> in the names of outputs; empty means the base name of
@@ -82,10 +83,20 @@ func (r Request) complete() (Request, error) {
 	if r.Logger == nil {
 		r.Logger = slog.New(slog.DiscardHandler)
 	}
-	if _, err := os.Stat(r.Source); err != nil {
+	info, err := os.Stat(r.Source)
+	if err != nil {
 		return r, BadInput(fmt.Errorf("open source: %w", err), "")
 	}
+	if info.IsDir() && inside(r.OutDir, r.Source) {
+		return r, &UsageError{Msg: fmt.Sprintf("the result folder %s lies in the source folder %s, whose files are the source: choose another with --out", r.OutDir, r.Source)}
+	}
 	return r, nil
+}
+
+// inside tells whether a path is that of a folder or lies below it.
+func inside(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // NameOf returns the <name> of the outputs of a source: its base name without
