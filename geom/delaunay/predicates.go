@@ -1,19 +1,17 @@
 package delaunay
 
-import (
-	"math"
-	"math/bits"
-)
+import "math/bits"
 
 // The filters below take differences of grid coordinates: integers of at most 26
 // bits. Their 2×2 minors are below 2^53, so exact in floating point; what is bounded
-// is the rounding of what follows, with u = 2^-53. Let M be the product of the
-// largest absolute differences in x, y and z, and m the largest of all.
+// is the rounding of what follows, with u = 2^-53. Let m be the largest absolute
+// difference; its square is at most the largest squared distance, which takes less to
+// find.
 const (
-	// orient: three products of at most 2M each and two sums: less than 16·u·M.
+	// orient: three products of at most 2m³ each and two sums: less than 16·u·m³.
 	orientBound = 2e-15
-	// inBall: 4 terms of at most 6M·3m², each wrong by less than 102·u·M·m², and their
-	// sum: less than 624·u·M·m².
+	// inBall: 4 terms of at most 6m³·3m², each wrong by less than 102·u·m⁵, and their
+	// sum: less than 624·u·m⁵.
 	ballBound = 1e-13
 )
 
@@ -24,12 +22,11 @@ func orient(a, b, c, d *[3]int32) int {
 	bx, by, bz := float64(b[0]-d[0]), float64(b[1]-d[1]), float64(b[2]-d[2])
 	cx, cy, cz := float64(c[0]-d[0]), float64(c[1]-d[1]), float64(c[2]-d[2])
 	det := az*(bx*cy-by*cx) + bz*(cx*ay-cy*ax) + cz*(ax*by-ay*bx)
-	mx := max(math.Abs(ax), math.Abs(bx), math.Abs(cx))
-	my := max(math.Abs(ay), math.Abs(by), math.Abs(cy))
-	mz := max(math.Abs(az), math.Abs(bz), math.Abs(cz))
-	if bound := orientBound * mx * my * mz; det > bound {
-		return -1
-	} else if det < -bound {
+	far := largest(ax*ax+ay*ay+az*az, bx*bx+by*by+bz*bz, cx*cx+cy*cy+cz*cz)
+	if det*det > orientBound*orientBound*far*far*far {
+		if det > 0 {
+			return -1
+		}
 		return 1
 	}
 	return -orientExact(difference(a, d), difference(b, d), difference(c, d)).sign()
@@ -52,16 +49,25 @@ func inBall(a, b, c, d, e *[3]int32) int {
 	la, lb := ax*ax+ay*ay+az*az, bx*bx+by*by+bz*bz
 	lc, ld := cx*cx+cy*cy+cz*cz, dx*dx+dy*dy+dz*dz
 	det := (ld*abc - lc*dab) + (lb*cda - la*bcd)
-	mx := max(math.Abs(ax), math.Abs(bx), math.Abs(cx), math.Abs(dx))
-	my := max(math.Abs(ay), math.Abs(by), math.Abs(cy), math.Abs(dy))
-	mz := max(math.Abs(az), math.Abs(bz), math.Abs(cz), math.Abs(dz))
-	m := max(mx, my, mz)
-	if bound := ballBound * mx * my * mz * m * m; det > bound {
-		return -1
-	} else if det < -bound {
+	far := largest(la, lb, largest(lc, ld, 0))
+	if det*det > ballBound*ballBound*far*far*far*far*far {
+		if det > 0 {
+			return -1
+		}
 		return 1
 	}
 	return -inBallExact(difference(a, e), difference(b, e), difference(c, e), difference(d, e))
+}
+
+// largest of three numbers, none of which is NaN: max would look.
+func largest(a, b, c float64) float64 {
+	if b > a {
+		a = b
+	}
+	if c > a {
+		a = c
+	}
+	return a
 }
 
 func difference(a, b *[3]int32) [3]int64 {

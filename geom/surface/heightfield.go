@@ -19,6 +19,8 @@ const (
 	// of the median of these differences, and at least so many cells.
 	astray      = 8
 	astrayCells = 3
+	// sliver is twice the least area in plan of a triangle, in parts of a cell.
+	sliver = 1e-3
 	// membraneSteps is how often a filled gap is relaxed.
 	membraneSteps = 60
 )
@@ -278,7 +280,7 @@ func (f *field) quad(m *mesh, id []int32, q [4]int) {
 
 func (f *field) facesUp(a, b, c int) bool {
 	p, q, r := f.places[a], f.places[b], f.places[c]
-	return (q[0]-p[0])*(r[1]-p[1])-(q[1]-p[1])*(r[0]-p[0]) > 0
+	return (q[0]-p[0])*(r[1]-p[1])-(q[1]-p[1])*(r[0]-p[0]) > sliver*f.cell*f.cell
 }
 
 // level is the frame of plans: z is up.

@@ -21,8 +21,11 @@ const (
 	sameSide = 0.5
 	// cellSteps is how many sizes of cells there are between a size and its double.
 	cellSteps = 4
-	// maxWeight bounds what merged points count for one view.
+	// maxWeight bounds what merged points count for one view, and maxViews is how many
+	// views of a vertex count: those that see most of its points. More take time and
+	// change little.
 	maxWeight = 32
+	maxViews  = 5
 )
 
 // vertices are merged points, in Morton order.
@@ -30,8 +33,8 @@ type vertices struct {
 	points  []float32
 	normals []float32 // nil where there are none
 	scale   []float32 // the distance between merged points here
-	// The views of vertex i are views[offsets[i]:offsets[i+1]], in increasing order, and
-	// how many of its points each sees, at most maxWeight.
+	// The views of vertex i are views[offsets[i]:offsets[i+1]], and how many of its
+	// points each sees, at most maxWeight.
 	views   []uint32
 	weights []uint8
 	offsets []uint32
@@ -71,7 +74,7 @@ func sorted(ctx context.Context, c *Cloud, workers int) ([]uint32, error) {
 	hi := [3]float32{-math.MaxFloat32, -math.MaxFloat32, -math.MaxFloat32}
 	for i := range n {
 		p := c.Points[3*i : 3*i+3]
-		if !finite(p[0]) || !finite(p[1]) || !finite(p[2]) {
+		if !placed(p) {
 			continue
 		}
 		keep = append(keep, uint32(i))
@@ -240,6 +243,12 @@ func (m *merger) joins(v int32, i uint32, p []float32, size float64, count float
 	return !(float64(dot) < sameSide*length)
 }
 
+// vote is how many points of a vertex a view sees.
+type vote struct {
+	view  uint32
+	count int
+}
+
 // addViews gives the vertices the views of their points.
 func (m *merger) addViews() {
 	n := len(m.scale)
@@ -265,8 +274,9 @@ func (m *merger) addViews() {
 		}
 	}
 	var seen []uint32
+	var votes []vote
 	for v := range n {
-		seen = seen[:0]
+		seen, votes = seen[:0], votes[:0]
 		for _, i := range points[start[v]:start[v+1]] {
 			seen = append(seen, m.Views[m.Offsets[i]:m.Offsets[i+1]]...)
 		}
@@ -276,8 +286,12 @@ func (m *merger) addViews() {
 			for k < len(seen) && seen[k] == seen[from] {
 				k++
 			}
-			m.views = append(m.views, seen[from])
-			m.weights = append(m.weights, uint8(min(k-from, maxWeight)))
+			votes = append(votes, vote{seen[from], k - from})
+		}
+		slices.SortStableFunc(votes, func(a, b vote) int { return b.count - a.count })
+		for _, w := range votes[:min(len(votes), maxViews)] {
+			m.views = append(m.views, w.view)
+			m.weights = append(m.weights, uint8(min(w.count, maxWeight)))
 		}
 		m.offsets[v+1] = uint32(len(m.views))
 	}

@@ -39,7 +39,7 @@ func site() *scene {
 		distance: func(p vec) float64 {
 			return min(p[2], box(p, vec{-3, 0, 1.5}, vec{1.5, 2, 1.5}), box(p, vec{3, 2, 1}, vec{1, 1, 1}), ball(p, vec{2.5, -3, 0}, 2))
 		},
-		target: vec{0, 0, 1}, rays: 150, noise: 0.5, outliers: 0.02, within: 7,
+		target: vec{0, 0, 1}, rays: 110, noise: 0.5, outliers: 0.02, within: 7,
 	}
 	for i := range 10 {
 		a := float64(i) * 2 * math.Pi / 10
@@ -50,7 +50,7 @@ func site() *scene {
 
 // globe is a body that cameras see from all sides.
 func globe() *scene {
-	s := &scene{distance: func(p vec) float64 { return ball(p, vec{1, 2, 3}, 2) }, target: vec{1, 2, 3}, rays: 80, noise: 0.4, outliers: 0.02, within: 100}
+	s := &scene{distance: func(p vec) float64 { return ball(p, vec{1, 2, 3}, 2) }, target: vec{1, 2, 3}, rays: 60, noise: 0.4, outliers: 0.02, within: 100}
 	for i := range 24 {
 		z := 1 - (2*float64(i)+1)/24
 		r, a := math.Sqrt(1-z*z), float64(i)*2.4

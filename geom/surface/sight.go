@@ -101,6 +101,9 @@ func (s *tracer) vertex(v *vertices, i, cell int32, cameras [][3]float64, noise 
 	}
 }
 
+// astrayLine is how far sight lines are turned at most, as a slope.
+const astrayLine = 1e-5
+
 // reach is how far in front of a point without views, in its noise, space is empty.
 const reach = 6
 
@@ -141,7 +144,13 @@ func (l *line) aim(from [3]int32, to [3]float64) bool {
 		return false
 	}
 	for a := range 3 {
-		l.toward[a] /= l.length
+		// A line through an edge exactly would not know which way to go on.
+		h := mix(uint64(uint32(from[a])) ^ uint64(a)<<32)
+		l.toward[a] = l.toward[a]/l.length + astrayLine*(float64(h>>11)/(1<<52)-1)
+	}
+	n := math.Sqrt(dot(l.toward, l.toward))
+	for a := range 3 {
+		l.toward[a] /= n
 	}
 	l.frame()
 	return true

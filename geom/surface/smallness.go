@@ -11,7 +11,8 @@ import (
 // smallness adds the cost of triangles: 1 less the smaller cosine of the angles at
 // which the balls of the two cells cut it. On a well sampled surface both balls are
 // large and touch it (Labatut et al. 2009, section 3.3).
-func smallness(ctx context.Context, t *delaunay.Triangulation, g *maxflow.Graph, o Options) error {
+func smallness(ctx context.Context, t *delaunay.Triangulation, v *vertices, g *maxflow.Graph, o Options) error {
+	worth := o.Smallness*triangleCost*v.weight()*unit
 	cos := make([][4]float32, len(t.Cells))
 	err := parallel(ctx, len(t.Cells), 1<<14, o.Workers, func(_, from, to int) {
 		for c := from; c < to; c++ {
@@ -25,10 +26,26 @@ func smallness(ctx context.Context, t *delaunay.Triangulation, g *maxflow.Graph,
 		for c := from; c < to; c++ {
 			for i, f := range t.Faces[c] {
 				cost := 1 - min(cos[c][i], cos[f>>2][f&3])
-				g.Capacity[c][i] = min(g.Capacity[c][i], most) + int32(o.Smallness*unit*float64(cost))
+				g.Capacity[c][i] = min(g.Capacity[c][i], most) + int32(worth*float64(cost))
 			}
 		}
 	})
+}
+
+// triangleCost is the most that a triangle costs, in parts of what the sight lines of a
+// vertex do.
+const triangleCost = 0.05
+
+// weight is the mean over the vertices of what their sight lines count.
+func (v *vertices) weight() float64 {
+	if len(v.views) == 0 {
+		return 1
+	}
+	sum := 0
+	for _, w := range v.weights {
+		sum += int(w)
+	}
+	return float64(sum) / float64(v.len())
 }
 
 // cosines are those of the angles between the ball through the corners of a cell and

@@ -62,12 +62,12 @@ const (
 type Options struct {
 	Mode Mode
 	// Merge is how near points are merged, in parts of the distance between points
-	// that the photos resolve; default 1.5. More makes fewer triangles.
+	// that the photos resolve; default 2.5. More makes fewer triangles.
 	Merge float64
 	// Noise is how far points are expected off the surface, in the distance of merged
 	// points; default 1.
 	Noise float64
-	// Smallness is what a triangle costs, beside a sight line that a surface would
+	// Smallness is what a triangle costs, beside the sight lines that a surface would
 	// block; default 1. More makes smoother surfaces and loses thin parts.
 	Smallness float64
 	// MaxEdge is the longest edge of a triangle, in the distance of merged points;
@@ -92,7 +92,7 @@ func (o Options) defaults() Options {
 			*v = d
 		}
 	}
-	set(&o.Merge, 1.5)
+	set(&o.Merge, 2.5)
 	set(&o.Noise, 1)
 	set(&o.Smallness, 1)
 	set(&o.MaxEdge, 24)
@@ -112,8 +112,8 @@ func (o Options) defaults() Options {
 }
 
 // Reconstruct makes the surface of a cloud. progress, which may be nil, is told the
-// part that is done, 0 to 1, by one goroutine at a time. Points that are not finite
-// are left out. Errors: ErrTooFew, a cloud whose slices do not fit together, and that
+// part that is done, 0 to 1, by one goroutine at a time. Points that are not finite,
+// or farther than 1e15 from the origin, are left out. Errors: ErrTooFew, a cloud whose slices do not fit together, and that
 // of ctx.
 func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done float64)) (*Mesh, error) {
 	if err := c.check(); err != nil {
@@ -169,9 +169,9 @@ func part(progress func(float64), from, to float64) func(float64) {
 }
 
 // Bytes is about the most memory that Reconstruct takes for a cloud of so many points,
-// the cloud not counted, where merging leaves half of them.
+// the cloud not counted, where merging leaves a quarter of them.
 func Bytes(points int) int64 {
-	merged := int64(points) / 2
+	merged := int64(points) / 4
 	// A point, while it is merged: order, keys, cluster; a merged one 6.8 cells of 32
 	// bytes with capacities, terminal and state of the cut.
 	return int64(points)*44 + merged*(80+68*(32+16+4+13)/10)
@@ -205,7 +205,7 @@ func (c *Cloud) check() error {
 		}
 	}
 	for i, p := range c.Centers {
-		if !finite(p[0]) || !finite(p[1]) || !finite(p[2]) {
+		if !placed(p[:]) {
 			return fmt.Errorf("surface: the camera of view %d has no place", i)
 		}
 	}
@@ -213,3 +213,10 @@ func (c *Cloud) check() error {
 }
 
 func finite(v float32) bool { return v-v == 0 }
+
+// placed tells whether a point is somewhere. Those out of all bounds would overflow
+// squares.
+func placed(p []float32) bool {
+	const farthest = 1e15
+	return max(p[0], p[1], p[2]) <= farthest && min(p[0], p[1], p[2]) >= -farthest
+}

@@ -17,7 +17,7 @@ func volume(ctx context.Context, v *vertices, centers [][3]float32, o Options, p
 	if err := sight(ctx, t, v, centers, g, o, part(progress, 0.4, 0.7)); err != nil {
 		return nil, err
 	}
-	if err := smallness(ctx, t, g, o); err != nil {
+	if err := smallness(ctx, t, v, g, o); err != nil {
 		return nil, err
 	}
 	progress(0.75)
