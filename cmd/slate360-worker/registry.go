@@ -26,7 +26,7 @@ func registry() []registration {
 	return []registration{
 		{[]source.Format{source.LAS, source.LAZ, source.COPC}, pointcloud.Definition, pointcloudInfo},
 		{[]source.Format{source.GLB, source.GLTF, source.OBJ, source.PLY, source.STL, source.DAE, source.FBX}, mesh.Definition, meshInfo},
-		{[]source.Format{source.Photos}, photogrammetry.Definition, photosInfo},
+		{[]source.Format{source.Photos}, photos, photosInfo},
 	}
 }
 
@@ -80,4 +80,9 @@ func photosInfo(ctx context.Context, r cli.InfoRequest) (cli.Info, error) {
 		return nil, err
 	}
 	return info, nil
+}
+
+// photos is the pipeline of photos, whose products go on as clouds and meshes.
+func photos() pipeline.Definition {
+	return photogrammetry.Definition(pointcloud.Definition(), mesh.Definition())
 }

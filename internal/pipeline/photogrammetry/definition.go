@@ -12,6 +12,9 @@ package photogrammetry
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"slate360.ai/worker/internal/engine"
 	"slate360.ai/worker/internal/job"
@@ -32,10 +35,45 @@ const (
 	productFrame     = "frame.json"
 	// productUndistorted is a dense workspace of COLMAP's: images/, sparse/, stereo/.
 	productUndistorted = "undistorted"
+	// productDepth has the depth maps, as in a dense workspace's stereo/.
+	productDepth = "depth"
+	// productDense is the fused cloud, with the views of each point beside it.
+	productDense      = "dense.ply"
+	productVisibility = "dense.ply.vis"
+	productSurface    = "surface.ply"
+	productTextured   = "textured.glb"
+	productCloud      = "dense.laz"
 )
 
-// Definition is the pipeline.
-func Definition() pipeline.Definition {
+// The names of the parts: what their stages and analysis begin with.
+const (
+	partCloud = "cloud"
+	partMesh  = "mesh"
+)
+
+// Definition is the pipeline; its cloud and its textured surface go on through the
+// pipelines of clouds and meshes.
+func Definition(cloud, mesh pipeline.Definition) pipeline.Definition {
+	return stages().With(pipeline.Part{
+		Name: partCloud, Definition: cloud, Source: productCloud, Format: "laz",
+		// Thumbnail and 3dtiles/ are the mesh's.
+		Without: []string{"thumbnail"}, Folders: map[string]string{"3dtiles": "pointcloud/3dtiles"},
+		Types: map[string]string{job.TypeTiles3D: job.TypePointCloud},
+		Options: func(o job.Options) job.Options {
+			o.CRS, o.Origin = job.CRS{}, nil // the cloud says where it is
+			return o
+		},
+	}).With(pipeline.Part{
+		Name: partMesh, Definition: mesh, Source: productTextured, Format: "glb", Inputs: []string{productFrame},
+		Options: func(o job.Options) job.Options {
+			o.UpAxis = "y"
+			return o
+		},
+		Place: placeMesh,
+	})
+}
+
+func stages() pipeline.Definition {
 	photos := []string{productPhotos, productConverted, productMasks}
 	return pipeline.Definition{
 		Name: "photogrammetry",
@@ -70,6 +108,37 @@ func Definition() pipeline.Definition {
 				Memory: undistortMemory, Depends: dependsOnQuality,
 				Engines: append(native(runUndistort), byCOLMAP(runUndistortCOLMAP)...),
 			},
+			{
+				Name: "depth", Title: "Finding depth", Weight: 20, Version: 1,
+				Inputs: []string{productUndistorted}, Outputs: []string{productDepth}, Memory: depthMemory,
+				Enabled: wantsDense, Depends: dependsOnQuality, Engines: native(runDepth),
+			},
+			{
+				Name: "fusion", Title: "Fusing depth", Weight: 2, Version: 1,
+				Inputs: []string{productUndistorted, productDepth}, Outputs: []string{productDense, productVisibility}, Memory: fusionMemory,
+				Enabled: wantsDense, Depends: dependsOnQuality, Engines: native(runFusion),
+			},
+			{
+				Name: "surface", Title: "Making the surface", Weight: 8, Version: 1,
+				Inputs: []string{productUndistorted, productDense, productVisibility}, Outputs: []string{productSurface}, Memory: surfaceMemory,
+				Enabled: wantsSurface, Depends: nothing, Engines: native(runSurface),
+			},
+			{
+				Name: "texture", Title: "Texturing", Weight: 5, Version: 1,
+				Inputs: []string{productUndistorted, productSurface}, Outputs: []string{productTextured}, Memory: textureMemory,
+				Enabled: wantsSurface, Depends: func(o job.Options) any { return []any{o.Quality, o.Wants(job.TypeOBJ)} },
+				Engines: native(runTexture),
+			},
+			{
+				Name: "ortho", Title: "Drawing orthophoto", Weight: 2, Version: 1,
+				Inputs: []string{productFrame, productUndistorted, productTextured}, Memory: orthoMemory,
+				Enabled: wants(job.TypeOrthophoto), Depends: nothing, Engines: native(runOrtho),
+			},
+			{
+				Name: "cloud", Title: "Writing the cloud", Weight: 0.5, Version: 1,
+				Inputs: []string{productFrame, productDense, productVisibility}, Outputs: []string{productCloud}, Memory: cloudMemory,
+				Enabled: wantsCloud, Depends: nothing, Engines: native(runCloud),
+			},
 		},
 	}
 }
@@ -81,6 +150,41 @@ func native(run func(ctx context.Context, s *pipeline.Context) error) []pipeline
 // byCOLMAP are the engines of a stage that COLMAP does on any machine.
 func byCOLMAP(run func(ctx context.Context, s *pipeline.Context) error) []pipeline.Engine {
 	return []pipeline.Engine{{Name: engineCOLMAP, Available: engine.Available(engineCOLMAP), Run: run}}
+}
+
+func wants(types ...string) func(job.Options) bool {
+	return func(o job.Options) bool { return o.Wants(types...) }
+}
+
+// wantsCloud tells whether anything is wanted that is made of the dense cloud alone.
+func wantsCloud(o job.Options) bool {
+	return o.Wants(job.TypeLAZ, job.TypeCOPC, job.TypeEPT, job.TypePointCloud, job.TypeDSM, job.TypeDTM)
+}
+
+// wantsSurface tells whether anything is wanted that is made of the surface.
+func wantsSurface(o job.Options) bool {
+	return o.Wants(job.TypeGLBDraco, job.TypeGLBPreview, job.TypeTiles3D, job.TypeThumbnail, job.TypeOBJ, job.TypeOrthophoto) ||
+		slices.ContainsFunc(o.Formats, func(f string) bool { return strings.HasPrefix(f, "lod_") })
+}
+
+func wantsDense(o job.Options) bool { return wantsCloud(o) || wantsSurface(o) }
+
+// placeMesh tells the pipeline of meshes where the local frame lies on the globe. The
+// model's front is the north of the grid, which is not quite that of the globe.
+func placeMesh(o *job.Options, product func(name string) string) error {
+	var frame Frame
+	if err := readJSON(product(productFrame), &frame); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	if !frame.Georeferenced {
+		return nil
+	}
+	heading, err := frame.gridNorth()
+	if err != nil {
+		return fmt.Errorf("place the model on the globe: %w", err)
+	}
+	o.Origin = &job.Origin{Lat: frame.Latitude, Lon: frame.Longitude, Height: frame.Height, Heading: heading}
+	return nil
 }
 
 func nothing(job.Options) any { return nil }

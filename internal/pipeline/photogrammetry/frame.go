@@ -42,6 +42,27 @@ func (f *Frame) ToCRS(p [3]float64) [3]float64 {
 	return [3]float64{p[0]/f.UnitMetres + f.Offset[0], p[1]/f.UnitMetres + f.Offset[1], p[2]/f.HeightUnitMetres + f.Offset[2]}
 }
 
+// gridNorth is where y points at the origin, in degrees from the north of the globe to
+// the east.
+func (f *Frame) gridNorth() (float64, error) {
+	c, err := crs.Parse(f.CRS)
+	if err != nil {
+		return 0, err
+	}
+	t, err := c.ToWGS84()
+	if err != nil {
+		return 0, err
+	}
+	const step = 100 // metres, over which the grid does not turn
+	north := f.ToCRS([3]float64{0, step, 0})
+	p := north[:]
+	if err := t.Apply(p); err != nil {
+		return 0, err
+	}
+	east := (p[0] - f.Longitude) * math.Cos(f.Latitude*math.Pi/180)
+	return math.Atan2(east, p[1]-f.Latitude) * 180 / math.Pi, nil
+}
+
 // Residuals are differences between measured and modelled positions, in metres.
 type Residuals struct {
 	Points []Residual `json:"points"`

@@ -1,0 +1,141 @@
+package photogrammetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"slate360.ai/worker/codec/colmap"
+	"slate360.ai/worker/geom/mvs"
+	"slate360.ai/worker/geom/mvs/workspace"
+	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/internal/pipeline"
+)
+
+// depthSide is the longest side of the photos that depth is found in, in pixels: at
+// default quality some 1,600, where surfaces are a third of the photos' resolution
+// and a depth map costs a sixth.
+func depthSide(o job.Options) int { return int(math.Round(600 * math.Pow(3.4, o.Quality))) }
+
+// openDepth opens the undistorted photos at the size of depth maps.
+func openDepth(s *pipeline.Context) (*workspace.Workspace, error) {
+	return workspace.Open(s.Product(productUndistorted), workspace.Options{Side: depthSide(s.Options()), Maps: s.Product(productDepth)})
+}
+
+// viewPixels is how many pixels the largest view has at the size of depth maps.
+func viewPixels(s *pipeline.Context) int64 {
+	side := int64(depthSide(s.Options()))
+	most := side * side * 3 / 4
+	if w, err := openDepth(s); err == nil {
+		most = 0
+		for _, v := range w.Views() {
+			most = max(most, int64(v.Camera.Width)*int64(v.Camera.Height))
+		}
+	}
+	return most
+}
+
+func depthMemory(s *pipeline.Context) int64 {
+	const sources = 6
+	return 256<<20 + mvs.Bytes(viewPixels(s), sources)
+}
+
+// runDepth finds the depth map of each photo.
+func runDepth(ctx context.Context, s *pipeline.Context) error {
+	if err := os.MkdirAll(s.Product(productDepth), 0o777); err != nil {
+		return err
+	}
+	w, err := openDepth(s)
+	if err != nil {
+		return err
+	}
+	err = mvs.Estimate(ctx, w.Views(), w, w, mvs.Options{Workers: s.Workers()}, func(done float64) { s.Progress(done, 1) })
+	if errors.Is(err, mvs.ErrNoViews) {
+		return pipeline.BadInput(errors.New("no two photos show enough of the same from different places"),
+			"photograph with more overlap (60 % and more), and move between photos instead of turning")
+	}
+	if err != nil {
+		return err
+	}
+	return dropPhotometric(s.Product(productDepth))
+}
+
+// dropPhotometric removes the maps of the first pass: those of the second are made of
+// them.
+func dropPhotometric(dir string) error {
+	kinds, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		files, err := filepath.Glob(filepath.Join(dir, k.Name(), "*.photometric.bin"))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if err := os.Remove(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fusedBytes is what a fused point takes, with the views that see it.
+const fusedBytes = 3*4 + 3*4 + 3 + 4*(4+1)
+
+// fusionMemory is that of the maps of a view and its neighbours, and of the cloud,
+// which takes about every second pixel of a view.
+func fusionMemory(s *pipeline.Context) int64 {
+	const maps, mapBytes = 9, 5 * 4
+	views := int64(8)
+	if m, err := colmap.ReadBinary(filepath.Join(s.Product(productUndistorted), denseSparse)); err == nil {
+		views = int64(len(m.Images))
+	}
+	return viewPixels(s) * (maps*mapBytes + views*fusedBytes/2)
+}
+
+// runFusion joins the depth maps to a cloud.
+func runFusion(ctx context.Context, s *pipeline.Context) error {
+	w, err := openDepth(s)
+	if err != nil {
+		return err
+	}
+	cloud, err := mvs.Fuse(ctx, w.Views(), w, w, mvs.FuseOptions{Workers: s.Workers()}, func(done float64) { s.Progress(done, 1) })
+	if err != nil {
+		return err
+	}
+	if cloud.Len() < fewestPoints {
+		return pipeline.BadInput(fmt.Errorf("only %d points are the same in several photos", cloud.Len()),
+			"photograph with more overlap, in focus, and surfaces with some texture: walls of one colour, glass and water give none")
+	}
+	s.SetAnalysis("densePoints", cloud.Len())
+	return writeCloud(s.Product(productDense), cloud)
+}
+
+// fewestPoints is how many points a cloud must have for a surface.
+const fewestPoints = 100
+
+// writeCloud writes a cloud as COLMAP does, with the views of each point beside it.
+func writeCloud(path string, c *mvs.Cloud) error {
+	w, err := colmap.CreateFused(path)
+	if err != nil {
+		return err
+	}
+	var p colmap.FusedPoint
+	for i := range c.Len() {
+		for k := range 3 {
+			p.XYZ[k] = float32(float64(c.Points[3*i+k]) + c.Origin[k])
+			p.Normal[k] = c.Normals[3*i+k]
+			p.Color[k] = c.Colors[3*i+k]
+		}
+		p.Views = c.Views[c.Offsets[i]:c.Offsets[i+1]]
+		if err := w.Write(&p); err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
+	return w.Close()
+}
