@@ -22,6 +22,9 @@ type Context struct {
 	run   *runner
 	stage *Stage
 
+	// before are the stages that had finished when this one started.
+	before []job.StageResult
+
 	done, total atomic.Uint64 // float64 bits
 	peak        atomic.Int64
 
@@ -211,6 +214,10 @@ func raise(v *atomic.Int64, to int64) {
 		}
 	}
 }
+
+// Before returns the stages that had finished when this one started, in the order of
+// the pipeline: for a report of how the others went.
+func (s *Context) Before() []job.StageResult { return s.before }
 
 // Shared returns the handle that key stands for in this run, such as a mapped
 // product, and opens it where no stage has yet; one call of open runs at a time

@@ -62,6 +62,9 @@ type Stage struct {
 	// Version is raised when the products or outputs of the stage change for the
 	// same input, so that those of an older build are not taken up.
 	Version int
+	// Last lets the stage wait for all others but those that are Last, too: what
+	// reports on the whole job.
+	Last bool
 	// Engines can each do the stage; "auto" is the first that is available.
 	Engines []Engine
 

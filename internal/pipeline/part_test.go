@@ -169,3 +169,24 @@ func TestPartResumes(t *testing.T) {
 		t.Errorf("stages %v ran again", got)
 	}
 }
+
+// A stage that is last runs after all others, and is told of them.
+func TestLast(t *testing.T) {
+	b := &bytesPipeline{}
+	def := b.definition()
+	var before []string
+	def.Stages = append([]pipeline.Stage{{
+		Name: "sum", Last: true,
+		Engines: []pipeline.Engine{{Name: pipeline.EngineNative, Run: func(_ context.Context, s *pipeline.Context) error {
+			for _, r := range s.Before() {
+				before = append(before, r.Name)
+			}
+			return nil
+		}}},
+	}}, def.Stages...)
+	mustRun(t, def, request(t))
+	slices.Sort(before)
+	if want := []string{"join", "publish", "reverse", "upper"}; !slices.Equal(before, want) {
+		t.Errorf("the last stage ran after %v, want %v", before, want)
+	}
+}

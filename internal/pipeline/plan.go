@@ -152,7 +152,22 @@ func (r *runner) makeTasks(ctx context.Context, def Definition) error {
 			return err
 		}
 	}
+	r.waitForAll()
 	return nil
+}
+
+// waitForAll lets stages that are Last need all others.
+func (r *runner) waitForAll() {
+	for _, t := range r.tasks {
+		if !t.stage.Last {
+			continue
+		}
+		for _, o := range r.tasks {
+			if o.enabled && !o.stage.Last && !slices.Contains(t.needs, o) {
+				t.needs = append(t.needs, o)
+			}
+		}
+	}
 }
 
 // engineChoices checks that the stages and engines asked for exist.

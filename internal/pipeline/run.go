@@ -319,6 +319,7 @@ func (r *runner) startReady(ctx context.Context, intact map[string]bool, outcome
 		}
 		t.state = running
 		t.inputs = r.inputDigests(t)
+		t.context.before = r.result().Stages
 		started++
 		go func() { outcomes <- r.runStage(ctx, t) }()
 	}

@@ -139,6 +139,11 @@ func stages() pipeline.Definition {
 				Inputs: []string{productFrame, productDense, productVisibility}, Outputs: []string{productCloud}, Memory: cloudMemory,
 				Enabled: wantsCloud, Depends: nothing, Engines: native(runCloud),
 			},
+			{
+				Name: "report", Title: "Writing the report", Weight: 1, Version: 1,
+				Inputs: append([]string{productMapping, productSparse, productFrame, productUndistorted, productDense, productVisibility, productTextured}, photos...),
+				Memory: orthoMemory, Last: true, Enabled: wants(job.TypeReport), Depends: nothing, Engines: native(runReport),
+			},
 		},
 	}
 }
