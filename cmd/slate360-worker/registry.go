@@ -2,20 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"path/filepath"
-	"runtime"
 	"slices"
 
-	"github.com/spf13/pflag"
-
 	"slate360.ai/worker/internal/cli"
-	"slate360.ai/worker/internal/format"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/pipeline/mesh"
 	"slate360.ai/worker/internal/pipeline/pointcloud"
-	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/source"
 )
 
@@ -34,28 +26,6 @@ func registry() []registration {
 		{[]source.Format{source.LAS, source.LAZ, source.COPC}, pointcloud.Definition, pointcloudInfo},
 		{[]source.Format{source.GLB, source.GLTF, source.OBJ, source.PLY, source.STL, source.DAE, source.FBX}, mesh.Definition, meshInfo},
 	}
-}
-
-// samples are the synthetic inputs that `sample` can write.
-func samples() []cli.Sample {
-	return []cli.Sample{{
-		Kind:  "pointcloud",
-		Short: "An airborne laser scan of terrain, buildings and trees, with the class of every point",
-		Flags: func(flags *pflag.FlagSet) func(ctx context.Context, dir string, w io.Writer) error {
-			p := sample.Params{Workers: runtime.GOMAXPROCS(0)}
-			flags.IntVar(&p.Points, "points", sample.DefaultPoints, "about how many points to make")
-			flags.Uint64Var(&p.Seed, "seed", 1, "which scene to make; the same seed gives the same file")
-			return func(ctx context.Context, dir string, w io.Writer) error {
-				truth, err := sample.Pointcloud(ctx, dir, p)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(w, "%s: %s points in %d strips\n%s: the class of every kind, counted\n",
-					filepath.Join(dir, "scan.laz"), format.Count(int64(truth.Points)), truth.Strips, filepath.Join(dir, "truth.json"))
-				return err
-			}
-		},
-	}}
 }
 
 func registered(f source.Format) (registration, bool) {
