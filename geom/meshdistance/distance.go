@@ -45,7 +45,7 @@ var ErrEmpty = errors.New("meshdistance: a surface without area")
 // OneSided is the distance from samples on a, and its vertices, to b. The samples
 // are the same each time.
 func OneSided(ctx context.Context, a, b Mesh, samples, workers int) (Distance, error) {
-	points := sample(a, samples)
+	points, _ := Sample(a, samples)
 	t := newTree(b)
 	if len(points) == 0 || len(t.nodes) == 0 {
 		return Distance{}, ErrEmpty
@@ -101,17 +101,18 @@ func area(a, b, c vec) float64 {
 	return math.Sqrt(x*x+y*y+z*z) / 2
 }
 
-// sample spreads points over a surface by area.
-func sample(m Mesh, n int) []vec {
+// Sample spreads points over a surface, about n in all and evenly by area, the same
+// each time; triangles says on which each lies. There are none where there is no area.
+func Sample(m Mesh, n int) (points [][3]float64, triangles []int32) {
 	total := 0.0
 	for i := 0; i+2 < len(m.Indices); i += 3 {
 		total += area(m.at(m.Indices[i]), m.at(m.Indices[i+1]), m.at(m.Indices[i+2]))
 	}
 	if !(total > 0) {
-		return nil
+		return nil, nil
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	out := make([]vec, 0, n)
+	points, triangles = make([][3]float64, 0, n), make([]int32, 0, n)
 	owed := 0.0
 	for i := 0; i+2 < len(m.Indices); i += 3 {
 		a, b, c := m.at(m.Indices[i]), m.at(m.Indices[i+1]), m.at(m.Indices[i+2])
@@ -120,8 +121,29 @@ func sample(m Mesh, n int) []vec {
 			if u+v > 1 {
 				u, v = 1-u, 1-v
 			}
-			out = append(out, along(along(a, u, sub(b, a)), v, sub(c, a)))
+			points = append(points, along(along(a, u, sub(b, a)), v, sub(c, a)))
+			triangles = append(triangles, int32(i/3))
 		}
 	}
-	return out
+	return points, triangles
+}
+
+// Surface answers how far points are from a mesh, to any number of goroutines.
+type Surface struct{ tree *tree }
+
+// NewSurface makes the tree of a mesh. It fails with ErrEmpty where there is no
+// triangle.
+func NewSurface(m Mesh) (*Surface, error) {
+	if len(m.Indices) < 3 {
+		return nil, ErrEmpty
+	}
+	return &Surface{newTree(m)}, nil
+}
+
+// Nearest returns the point of the surface that is nearest to p, how far it is, and a
+// hint for the next call, which is fastest for a point that is near this one. The
+// first hint is 0.
+func (s *Surface) Nearest(p [3]float64, hint int32) (point [3]float64, distance float64, next int32) {
+	square, next := s.tree.nearest(p, hint)
+	return closest(p, &s.tree.tris[next]), math.Sqrt(square), next
 }

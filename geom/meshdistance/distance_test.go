@@ -59,3 +59,45 @@ func TestEmpty(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestNearest asks for points over the inside, an edge and a corner of a square.
+func TestNearest(t *testing.T) {
+	s, err := NewSurface(grid(6, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hint := int32(0)
+	for p, want := range map[[3]float64][3]float64{
+		{.3, .4, 3}:  {.3, .4, 1},
+		{2, .5, 1}:   {1, .5, 1},
+		{-3, -4, 1}:  {0, 0, 1},
+		{.5, .5, -9}: {.5, .5, 1},
+	} {
+		var at [3]float64
+		var d float64
+		at, d, hint = s.Nearest(p, hint)
+		off, far := sub(at, want), sub(p, want)
+		if math.Sqrt(dot(off, off)) > 1e-7 || math.Abs(d-math.Sqrt(dot(far, far))) > 1e-7 {
+			t.Errorf("nearest to %v is %v at %g, want %v", p, at, d, want)
+		}
+	}
+	if _, err := NewSurface(Mesh{}); !errors.Is(err, ErrEmpty) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSample holds that a surface gets points by its area.
+func TestSample(t *testing.T) {
+	m := Mesh{Positions: []float32{0, 0, 0, 1, 0, 0, 0, 1, 0, 3, 0, 0, 0, 3, 0}, Indices: []uint32{0, 1, 2, 0, 3, 4}}
+	points, triangles := Sample(m, 10000)
+	n := [2]int{}
+	for i, p := range points {
+		n[triangles[i]]++
+		if p[2] != 0 || p[0] < 0 || p[1] < 0 || p[0]+p[1] > 3 {
+			t.Fatalf("sample at %v", p)
+		}
+	}
+	if len(points) < 9999 || n[0] < 990 || n[0] > 1010 {
+		t.Errorf("%d samples, %d on the small triangle, want a tenth", len(points), n[0])
+	}
+}

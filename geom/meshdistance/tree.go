@@ -129,41 +129,54 @@ func (t *tree) nearest(p vec, hint int32) (float64, int32) {
 	return best, which
 }
 
-// toTriangle is the squared distance of a point to a triangle (C. Ericson,
-// "Real-Time Collision Detection", 5.1.5).
+// toTriangle is the squared distance of a point to a triangle.
 func toTriangle(p vec, t *[3]vec) float64 {
+	d := sub(p, closest(p, t))
+	return dot(d, d)
+}
+
+// closest is the point of a triangle that is nearest to p (C. Ericson, "Real-Time
+// Collision Detection", 5.1.5).
+func closest(p vec, t *[3]vec) vec {
 	a, b, c := t[0], t[1], t[2]
 	ab, ac, ap := sub(b, a), sub(c, a), sub(p, a)
 	d1, d2 := dot(ab, ap), dot(ac, ap)
-	square := func(q vec) float64 { d := sub(p, q); return dot(d, d) }
 	if d1 <= 0 && d2 <= 0 {
-		return square(a)
+		return a
 	}
 	bp := sub(p, b)
 	d3, d4 := dot(ab, bp), dot(ac, bp)
 	if d3 >= 0 && d4 <= d3 {
-		return square(b)
+		return b
 	}
 	vc := d1*d4 - d3*d2
 	if vc <= 0 && d1 >= 0 && d3 <= 0 {
-		return square(along(a, d1/(d1-d3), ab))
+		return along(a, d1/(d1-d3), ab)
 	}
 	cp := sub(p, c)
 	d5, d6 := dot(ab, cp), dot(ac, cp)
 	if d6 >= 0 && d5 <= d6 {
-		return square(c)
+		return c
 	}
 	vb := d5*d2 - d1*d6
 	if vb <= 0 && d2 >= 0 && d6 <= 0 {
-		return square(along(a, d2/(d2-d6), ac))
+		return along(a, d2/(d2-d6), ac)
 	}
 	va := d3*d6 - d5*d4
 	if va <= 0 && d4-d3 >= 0 && d5-d6 >= 0 {
-		return square(along(b, (d4-d3)/((d4-d3)+(d5-d6)), sub(c, b)))
+		return along(b, (d4-d3)/((d4-d3)+(d5-d6)), sub(c, b))
 	}
 	k := 1 / (va + vb + vc)
 	if math.IsInf(k, 0) || math.IsNaN(k) {
-		return min(square(a), square(b), square(c))
+		return nearestOf(p, a, b, c)
 	}
-	return square(along(along(a, vb*k, ab), vc*k, ac))
+	return along(along(a, vb*k, ab), vc*k, ac)
+}
+
+// nearestOf returns the corner nearest to p of a triangle without area.
+func nearestOf(p vec, corners ...vec) vec {
+	return slices.MinFunc(corners, func(a, b vec) int {
+		da, db := sub(p, a), sub(p, b)
+		return cmp.Compare(dot(da, da), dot(db, db))
+	})
 }

@@ -52,7 +52,7 @@ func newScene(ctx context.Context, s *site, workers int) (*scene, error) {
 	err = bands(ctx, workers, m.rows, func(row int) {
 		hint := int32(-1)
 		for col := range m.cols {
-			p := m.u.times(m.u0 + float32(col)*m.cell).along(m.v0+float32(row)*m.cell, m.v).along(sunFar, sc.sun)
+			p := m.u.times(m.u0+float32(col)*m.cell).along(m.v0+float32(row)*m.cell, m.v).along(sunFar, sc.sun)
 			r := raycast.Ray{Origin: p, Direction: sc.sun.times(-1)}
 			m.depth[row*m.cols+col] = math.MaxFloat32
 			if h, ok := rays.Nearest(&r, 0, 2*sunFar, hint); ok {
@@ -140,7 +140,7 @@ func (s *scene) shade(r *raycast.Ray, h *raycast.Hit, spread float32) rgb {
 		}
 	}
 	up := .5 + .5*n[2]
-	sky := rgb{.86, .95, 1.15}.times(skyLight * up).mix(rgb{.5, .42, .3}, .35*(1-up))
+	sky := rgb{.86, .95, 1.15}.times(skyLight*up).mix(rgb{.5, .42, .3}, .35*(1-up))
 	var out rgb
 	for k, warm := range [3]float32{1, .96, .88} {
 		out[k] = albedo[k] * (light*warm + sky[k])

@@ -24,7 +24,7 @@ func (s *site) paint(q *surface, p, normal vec, width float32) rgb {
 	case containerSteel:
 		rib := noise(u/.17, 0, q.seed) * shows(.17, width)
 		rust := clamp(1.6*octaves{2.2, 5, .7}.fractal(u, v, q.seed+3, width) - .55)
-		return q.color.times(1 + .25*rib + .18*octaves{1.3, 5, .75}.fractal(u, v, q.seed+1, width)).mix(rgb{.2, .09, .04}, rust)
+		return q.color.times(1+.25*rib+.18*octaves{1.3, 5, .75}.fractal(u, v, q.seed+1, width)).mix(rgb{.2, .09, .04}, rust)
 	case target:
 		return targetColor(u-targetRadius, v-targetRadius, width)
 	case carPaint, glass:
@@ -62,7 +62,7 @@ func (s *site) asphalt(x, y, d, along, width float32) rgb {
 	if patch := noise(x/4.1, y/4.1, s.seed+40); patch > .45 {
 		c = c.times(.62)
 	}
-	crack := max(0, .6-2*noise(x/5.3, y/5.3, s.seed+45)) + abs(noise(x/2.3, y/2.3, s.seed+41)+.35*noise(x/.7, y/.7, s.seed+42)) / .05
+	crack := max(0, .6-2*noise(x/5.3, y/5.3, s.seed+45)) + abs(noise(x/2.3, y/2.3, s.seed+41)+.35*noise(x/.7, y/.7, s.seed+42))/.05
 	c = c.times(1 - .6*clamp(1-crack)*shows(.25, width))
 	worn := clamp(.75 + .9*noise(x/.9, y/.9, s.seed+43))
 	cycle, at := floor(along / 6)
