@@ -123,6 +123,7 @@ const (
 	verticalError = 1.5   // of positions, times that in plan
 	quality       = 92    // of JPEG
 	sensorWidth   = 17.3  // mm
+	shutter       = 1 / 800.
 )
 
 // offset is added to the local frame to get coordinates of the CRS.
@@ -208,7 +209,7 @@ func (f *flight) metadata(p *Params, l *lens) ([]metadata, error) {
 		clock = clock.Add(time.Duration(2100+r.IntN(300)) * time.Millisecond)
 		out[i] = metadata{
 			width: l.Width, height: l.Height, focal: nominal * sensorWidth, focal35: 24, taken: clock,
-			longitude: at[0], latitude: at[1], altitude: at[2], accuracy: p.GPSNoise,
+			longitude: at[0], latitude: at[1], altitude: at[2], accuracy: p.GPSNoise, exposure: shutter * shot.gain,
 		}
 	}
 	return out, nil

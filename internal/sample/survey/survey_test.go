@@ -23,7 +23,7 @@ import (
 
 func small() Params {
 	p := DefaultParams()
-	p.Photos, p.Oblique, p.Width, p.Rows, p.Height, p.Workers = 5, 1, 480, 360, 28, 2
+	p.Photos, p.Oblique, p.Width, p.Rows, p.Height, p.Workers = 5, 1, 640, 480, 28, 2
 	return p
 }
 
@@ -62,40 +62,46 @@ func brightness(img image.Image, x, y float64) float64 {
 	return (a*(1-u)+b*u)*(1-v) + (c*(1-u)+d*u)*v
 }
 
-// TestPhotosAreWhatTheTruthSays looks up every photo at where the written cameras and
+// TestPhotos flies once and looks at what was made.
+func TestPhotos(t *testing.T) {
+	p := small()
+	p.Model, p.GPSNoise = camera.OpenCV, .05
+	dir, truth := fly(t, p)
+	t.Run("truth", func(t *testing.T) { photosAreWhatTheTruthSays(t, p, dir, truth) })
+	t.Run("control points", func(t *testing.T) { controlPoints(t, dir, truth) })
+	t.Run("exif", func(t *testing.T) { exif(t, p, dir, truth) })
+}
+
+// photosAreWhatTheTruthSays looks up every photo at where the written cameras and
 // surface say that each pixel of the orthophoto is, and compares.
-func TestPhotosAreWhatTheTruthSays(t *testing.T) {
-	for _, m := range []camera.Model{camera.OpenCV} {
-		p := small()
-		p.Model = m
-		dir, truth := fly(t, p)
-		model, err := colmap.Read(filepath.Join(dir, "truth", "sparse"))
+func photosAreWhatTheTruthSays(t *testing.T, p Params, dir string, truth *Truth) {
+	model, err := colmap.Read(filepath.Join(dir, "truth", "sparse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mesh, err := evaluate.LoadMesh(filepath.Join(dir, "truth", "mesh.ply"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rays, err := raycast.New(mesh.Positions, mesh.Indices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := evaluate.LoadOrtho(filepath.Join(dir, "truth", "orthophoto.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := camera.Camera{Model: camera.Model(model.Cameras[0].Model), Width: p.Width, Height: p.Rows, Params: model.Cameras[0].Params}
+	for i, shot := range model.Images {
+		img := decode(t, filepath.Join(dir, "photos", shot.Name))
+		o, err := evaluate.CompareOrthos(context.Background(), onGround(img, c, shot, rays, want, truth.Offset), want, 2)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", shot.Name, err)
 		}
-		mesh, err := evaluate.LoadMesh(filepath.Join(dir, "truth", "mesh.ply"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rays, err := raycast.New(mesh.Positions, mesh.Indices)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := evaluate.LoadOrtho(filepath.Join(dir, "truth", "orthophoto.png"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := camera.Camera{Model: camera.Model(model.Cameras[0].Model), Width: p.Width, Height: p.Rows, Params: model.Cameras[0].Params}
-		for i, shot := range model.Images {
-			img := decode(t, filepath.Join(dir, "photos", shot.Name))
-			o, err := evaluate.CompareOrthos(context.Background(), onGround(img, c, shot, rays, want, truth.Offset), want, 2)
-			if err != nil {
-				t.Fatalf("%s: %v", shot.Name, err)
-			}
-			// What is seen at a slant is blurred, and repeated by what stands before.
-			if limit := .2 + .6*float64(b2i(truth.Photos[i].Oblique)); o.Median > limit || o.Places < 5 || math.Abs(o.East) > limit || math.Abs(o.South) > limit {
-				t.Errorf("%s, %s: %+v", m, shot.Name, o)
-			}
+		t.Logf("%s: shift %.3f median, %.3f %.3f mean of %d places", shot.Name, o.Median, o.East, o.South, o.Places)
+		// What is seen at a slant is blurred, and repeated by what stands before.
+		if limit := .2 + .6*float64(b2i(truth.Photos[i].Oblique)); o.Median > limit || o.Places < 5 || math.Abs(o.East) > limit || math.Abs(o.South) > limit {
+			t.Errorf("%s: %+v", shot.Name, o)
 		}
 	}
 }
@@ -129,12 +135,9 @@ func onGround(img image.Image, c camera.Camera, shot colmap.Image, rays *raycast
 	return out
 }
 
-// TestControlPoints finds the black and white quarters of the targets around the
-// pixels of gcp_list.txt.
-func TestControlPoints(t *testing.T) {
-	p := small()
-	p.Width, p.Rows, p.Oblique = 800, 600, 0
-	dir, truth := fly(t, p)
+// controlPoints finds the black and white quarters of the targets around the pixels of
+// gcp_list.txt.
+func controlPoints(t *testing.T, dir string, truth *Truth) {
 	seen := 0
 	for _, g := range truth.GCPs {
 		for _, s := range g.Seen {
@@ -165,15 +168,12 @@ func TestControlPoints(t *testing.T) {
 	}
 }
 
-// TestExif has the metadata read by a program that is not ours.
-func TestExif(t *testing.T) {
+// exif has the metadata read by a program that is not ours.
+func exif(t *testing.T, p Params, dir string, truth *Truth) {
 	python := testdata.Python(t)
 	if exec.Command(python, "-c", "import exifread").Run() != nil {
 		t.Skip("exifread is absent: make setup-test")
 	}
-	p := small()
-	p.GPSNoise = .05
-	dir, truth := fly(t, p)
 	script := `
 import exifread, json, sys
 from exifread.utils import get_gps_coords
@@ -225,7 +225,7 @@ print(json.dumps(out))`
 				t.Errorf("photo %d is %.3f m off on axis %d", i, d, k)
 			}
 		}
-		if r.Make != maker || r.Model != model || r.Focal35 != 24 || r.Ref != 0 || r.Width != 480 || r.Error != .05 || math.Abs(r.Focal/sensorWidth*480*off-truth.Camera.Params[0]) > .2 || r.Time <= last {
+		if r.Make != maker || r.Model != model || r.Focal35 != 24 || r.Ref != 0 || r.Width != float64(p.Width) || r.Error != .05 || math.Abs(r.Focal/sensorWidth*float64(p.Width)*off-truth.Camera.Params[0]) > .2 || r.Time <= last {
 			t.Errorf("photo %d: %+v after %q", i, r, last)
 		}
 		last = r.Time
@@ -240,7 +240,7 @@ print(json.dumps(out))`
 // seed others.
 func TestSeed(t *testing.T) {
 	p := small()
-	p.Photos, p.Oblique, p.Width, p.Rows = 3, 1, 200, 150
+	p.Photos, p.Oblique, p.Width, p.Rows, p.Height = 3, 1, 120, 90, 25
 	first, _ := fly(t, p)
 	p.Workers = 5
 	second, _ := fly(t, p)

@@ -61,7 +61,7 @@ func (p *plan) ruler(d *drawing, f *Frame) {
 	d.rect(x-6, y-20, length*p.scale+12, 26, "plate", "")
 	d.line(x, y, x+length*p.scale, y, "ruler")
 	unit := " m"
-	if f.From == "none" || f.From == "" {
+	if !f.scaled() {
 		unit = " units"
 	}
 	d.text(x+length*p.scale/2, y-5, "middle", "tick", tick(length, length)+unit)
@@ -169,19 +169,19 @@ func pairGraph(data *Data) template.HTML {
 	return d.html()
 }
 
-// distortionPlot shows where distortion moves what a lens without it would show, drawn
-// larger than it is where it is small.
-func distortionPlot(c *Camera) template.HTML {
+// distortionPlot shows where a lens without distortion would show the lines of a grid on
+// the photo, drawn farther off than they are where that is little.
+func distortionPlot(c *Camera) (plot template.HTML, exaggerate float64) {
 	k := c.inner()
 	if k.Check() != nil || !k.Distorted() {
-		return ""
+		return "", 1
 	}
-	const w, margin = 340.0, 16.0
+	const w, margin = 360.0, 34.0
 	scale := (w - 2*margin) / float64(c.Width)
 	h := float64(c.Height)*scale + 2*margin
-	exaggerate := 1.0
+	exaggerate = 1
 	if c.Displacement > 0 {
-		exaggerate = max(1, math.Floor(.12*float64(c.Width)/c.Displacement))
+		exaggerate = max(1, math.Floor(margin/scale/c.Displacement))
 	}
 	d := newDrawing(w, h, fmt.Sprintf("Distortion of %s, drawn %.0f times as large", c.Name, exaggerate))
 	d.rect(margin, margin, float64(c.Width)*scale, float64(c.Height)*scale, "frame", "")
@@ -201,8 +201,7 @@ func distortionPlot(c *Camera) template.HTML {
 		d.path(across, "lens")
 		d.path(down, "lens")
 	}
-	d.text(w-margin, h-3, "end", "tick", fmt.Sprintf("corner: %.1f pixels; drawn × %.0f", c.Displacement, exaggerate))
-	return d.html()
+	return d.html(), exaggerate
 }
 
 func (c *Camera) inner() camera.Camera {

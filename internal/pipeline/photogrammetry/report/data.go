@@ -116,6 +116,11 @@ type Frame struct {
 	Height           float64 `json:"height,omitempty"`
 }
 
+// scaled tells whether the unit of the frame is known to be the metre, if roughly.
+func (f *Frame) scaled() bool {
+	return f.Georeferenced || f.ScaleFrom != "" && f.ScaleFrom != "guess"
+}
+
 // Residuals are measured less modelled positions in metres: east, north, up.
 type Residuals struct {
 	Points        []Residual `json:"points"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"slate360.ai/worker/codec/colmap"
 	"slate360.ai/worker/geom/camera"
@@ -30,14 +31,15 @@ type SourceCamera struct {
 }
 
 // FromModel returns what a model in the local frame says: photos, cameras, errors,
-// tracks, pairs, ground sampling distance, overlap and area. photos and cameras may be
-// nil. All else of Data is left to the caller. A model that contradicts itself is an
+// tracks, pairs, ground sampling distance, overlap and area. photos, in the order in
+// which they were taken, and cameras may be nil. All else of Data is left to the caller. A model that contradicts itself is an
 // error.
 func FromModel(m *colmap.Model, photos []SourcePhoto, cameras []SourceCamera) (*Data, error) {
 	if photos == nil {
 		for _, i := range m.Images {
 			photos = append(photos, SourcePhoto{Name: i.Name, Camera: -1})
 		}
+		slices.SortFunc(photos, func(a, b SourcePhoto) int { return strings.Compare(a.Name, b.Name) })
 	}
 	b := &builder{model: m, points: map[int64]*colmap.Point{}, data: &Data{SparsePoints: len(m.Points), Warnings: []string{}, Stages: []Stage{}}}
 	for i := range m.Points {

@@ -25,7 +25,7 @@ func newDrawing(width, height float64, title string) *drawing {
 
 // html ends the picture.
 func (d *drawing) html() template.HTML {
-	return template.HTML(d.b.String() + "</svg>") //nolint:gosec // text is escaped by text, label and newDrawing
+	return template.HTML(d.b.String() + "</svg>") // text is escaped by text, label and newDrawing
 }
 
 // num is a number with two digits at most after the point.

@@ -55,6 +55,7 @@ type page struct {
 	Pictures                               []picture
 	Legend                                 []key
 	Coordinates                            [][2]string
+	Scaled                                 bool
 }
 
 // figure is one of the large numbers at the top.
@@ -62,7 +63,8 @@ type figure struct{ Name, Value, Note string }
 
 type lens struct {
 	Camera
-	Plot template.HTML
+	Plot       template.HTML
+	Exaggerate float64
 }
 
 // placing is a kind of residuals.
@@ -107,7 +109,7 @@ func HTML(d *Data) ([]byte, error) {
 }
 
 func newPage(d *Data) (*page, error) {
-	p := &page{Data: d, Figures: figures(d), Graph: pairGraph(d), Time: stageBars(d.Stages), Coordinates: coordinates(&d.Frame)}
+	p := &page{Data: d, Figures: figures(d), Graph: pairGraph(d), Time: stageBars(d.Stages), Coordinates: coordinates(&d.Frame), Scaled: d.Frame.scaled()}
 	var err error
 	if p.Map, err = photoMap(d); err != nil {
 		return nil, err
@@ -120,7 +122,8 @@ func newPage(d *Data) (*page, error) {
 		return strconv.Itoa(i + 2)
 	}, 2)
 	for i := range d.Cameras {
-		p.Lenses = append(p.Lenses, lens{d.Cameras[i], distortionPlot(&d.Cameras[i])})
+		plot, exaggerate := distortionPlot(&d.Cameras[i])
+		p.Lenses = append(p.Lenses, lens{d.Cameras[i], plot, exaggerate})
 	}
 	p.place("Positions of cameras", "Measured by the drone or camera (GPS), less the model", d.GPS)
 	p.place("Ground control points", "Measured on the ground, less the model", d.GCP)
@@ -136,7 +139,7 @@ func newPage(d *Data) (*page, error) {
 		if !slices.Contains([]string{"image/png", "image/jpeg", "image/webp"}, v.Type) {
 			return nil, fmt.Errorf("write report: a preview of type %q", v.Type)
 		}
-		p.Pictures = append(p.Pictures, picture{v.Title, template.URL("data:" + v.Type + ";base64," + base64.StdEncoding.EncodeToString(v.Bytes))}) //nolint:gosec // type is one of the above
+		p.Pictures = append(p.Pictures, picture{v.Title, template.URL("data:" + v.Type + ";base64," + base64.StdEncoding.EncodeToString(v.Bytes))}) // type is one of the above
 	}
 	if d.Overlap != nil {
 		for i, c := range overlapColors {
@@ -144,7 +147,7 @@ func newPage(d *Data) (*page, error) {
 			if i == len(overlapColors)-1 {
 				text += "+"
 			}
-			p.Legend = append(p.Legend, key{template.CSS(fmt.Sprintf("background:#%02x%02x%02x", c.R, c.G, c.B)), text}) //nolint:gosec // numbers only
+			p.Legend = append(p.Legend, key{template.CSS(fmt.Sprintf("background:#%02x%02x%02x", c.R, c.G, c.B)), text}) // numbers only
 		}
 	}
 	return p, nil
@@ -175,7 +178,7 @@ func figures(d *Data) []figure {
 		{"Photos in the model", fmt.Sprintf("%s of %s", format.Count(int64(registered)), format.Count(int64(len(d.Photos)))), ""},
 		{"Reprojection error", fixed(d.Reprojection.Mean, 2) + " px", "mean of " + format.Count(int64(d.Reprojection.Observations)) + " sightings"},
 	}
-	scaled := d.Frame.From != "" && d.Frame.From != "none"
+	scaled := d.Frame.scaled()
 	if d.GSD > 0 && scaled {
 		list = append(list, figure{"Ground sampling distance", metres(d.GSD), "width of a pixel on the surface"})
 	}
