@@ -245,7 +245,7 @@ func TestReprojected(t *testing.T) {
 		p := back.Apply([3]float64{x - offset[0], y - offset[1], s.Scale*5 + 2})
 		result.Grey[i] = float32(texture((p[0]+truthOffset[0]-truth.West)/truth.Cell-.5, (truth.North-p[1]-truthOffset[1])/truth.Cell-.5))
 	}
-	got, err := Reprojected(result, truth, ground, s, truthOffset, offset)
+	got, err := Reprojected(context.Background(), result, truth, ground, s, truthOffset, offset)
 	if err != nil {
 		t.Fatal(err)
 	}

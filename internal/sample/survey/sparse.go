@@ -36,15 +36,19 @@ const (
 
 // sparse is the true model: camera, poses, and points of the surface with the pixels
 // that show them, so that later steps can start from the truth.
-func (s *scene) sparse(l *lens, f *flight) *colmap.Model {
+func (s *scene) sparse(ctx context.Context, l *lens, f *flight) (*colmap.Model, error) {
 	m := &colmap.Model{Cameras: []colmap.Camera{{ID: 1, Model: string(l.Model), Width: l.Width, Height: l.Height, Params: l.Params}}}
 	for i, shot := range f.shots {
 		m.Images = append(m.Images, colmap.Image{ID: i + 1, Rotation: shot.pose.Quaternion(), Translation: shot.pose.T, CameraID: 1, Name: photoName(i)})
 	}
 	r := rand.New(rand.NewPCG(uint64(s.seed), 5))
+	table := gamma()
 	for range 3 * sparsePoints {
 		if len(m.Points) == sparsePoints {
 			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		// What a random pixel of a random photo sees.
 		shot := &f.shots[r.IntN(len(f.shots))]
@@ -59,7 +63,6 @@ func (s *scene) sparse(l *lens, f *flight) *colmap.Model {
 		at := ray.At(hit.T)
 		p := colmap.Point{ID: int64(len(m.Points) + 1), XYZ: [3]float64{float64(at[0]), float64(at[1]), float64(at[2])}}
 		light := s.shade(&ray, &hit, l.spread)
-		table := gamma()
 		for k := range 3 {
 			p.Color[k] = table[int(clamp(middle*light[k]/1.15)*(gammaSteps-1))]
 		}
@@ -79,13 +82,17 @@ func (s *scene) sparse(l *lens, f *flight) *colmap.Model {
 		}
 		m.Points = append(m.Points, p)
 	}
-	return m
+	return m, nil
 }
+
+// orthoCells is the most pixels of the orthophoto; it is coarser than the photos where
+// they would be more.
+const orthoCells = 40e6
 
 // writeOrtho draws the site straight from above: orthophoto.png with a world file, and
 // dsm.tif.
 func (s *scene) writeOrtho(ctx context.Context, dir string, t *Truth, f *flight, workers int) error {
-	cell := t.GSD
+	cell := max(t.GSD, math.Sqrt(4*f.halfX*f.halfY/orthoCells))
 	o := &t.Ortho
 	*o = TruthRaster{West: offset[0] - f.halfX, North: offset[1] + f.halfY, Cell: cell, Cols: int(2 * f.halfX / cell), Rows: int(2 * f.halfY / cell)}
 	picture := image.NewRGBA(image.Rect(0, 0, o.Cols, o.Rows))

@@ -70,6 +70,28 @@ func TestPhotos(t *testing.T) {
 	t.Run("truth", func(t *testing.T) { photosAreWhatTheTruthSays(t, p, dir, truth) })
 	t.Run("control points", func(t *testing.T) { controlPoints(t, dir, truth) })
 	t.Run("exif", func(t *testing.T) { exif(t, p, dir, truth) })
+	t.Run("evaluate", func(t *testing.T) { evaluateTruth(t, filepath.Join(dir, "truth")) })
+}
+
+// evaluateTruth holds that the truth is right by its own measure.
+func evaluateTruth(t *testing.T, dir string) {
+	r, err := evaluate.Compare(context.Background(), dir, evaluate.Files{
+		Model: filepath.Join(dir, "sparse"), Mesh: filepath.Join(dir, "mesh.ply"),
+		Ortho: filepath.Join(dir, "orthophoto.png"), Frame: filepath.Join(dir, "truth.json"),
+	}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.Cameras; c.Registered != c.Photos || c.Max > 1e-6 {
+		t.Errorf("cameras: %+v", c)
+	}
+	if s := r.Surface; s.Scores[0].F < .9999 || s.TruthSamples < 10000 {
+		t.Errorf("surface: %+v", s)
+	}
+	// At walls a pixel of the raster is looked up from beside them.
+	if o := r.Ortho; o.Median > .05 || o.P90 > .2 || o.Covered < .98 {
+		t.Errorf("orthophoto: %+v", o)
+	}
 }
 
 // photosAreWhatTheTruthSays looks up every photo at where the written cameras and
