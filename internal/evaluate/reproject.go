@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -12,7 +13,7 @@ import (
 // looked up at the height that the true surface has there. toResult takes the frame of
 // the truth to that of the result, and the offsets are from these frames to the
 // coordinates that the pictures lie in.
-func Reprojected(result, truth *Picture, surface meshdistance.Mesh, toResult Similarity, truthOffset, resultOffset [3]float64) (*Picture, error) {
+func Reprojected(ctx context.Context, result, truth *Picture, surface meshdistance.Mesh, toResult Similarity, truthOffset, resultOffset [3]float64) (*Picture, error) {
 	rays, err := raycast.New(surface.Positions, surface.Indices)
 	if err != nil {
 		return nil, fmt.Errorf("true surface: %w", err)
@@ -25,6 +26,9 @@ func Reprojected(result, truth *Picture, surface meshdistance.Mesh, toResult Sim
 	out := &Picture{Cols: truth.Cols, Rows: truth.Rows, West: truth.West, North: truth.North, Cell: truth.Cell, Grey: make([]float32, len(truth.Grey))}
 	hint := int32(-1)
 	for row := range out.Rows {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		for col := range out.Cols {
 			x := truth.West + (float64(col)+.5)*truth.Cell - truthOffset[0]
 			y := truth.North - (float64(row)+.5)*truth.Cell - truthOffset[1]

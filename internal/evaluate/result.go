@@ -88,7 +88,7 @@ func Compare(ctx context.Context, truthDir string, files Files, workers int) (*R
 	if err != nil {
 		return nil, err
 	}
-	moved, err := Reprojected(ours, theirs, surface, out.Cameras.ToTruth.Inverse(), t.Offset, frame.Offset)
+	moved, err := Reprojected(ctx, ours, theirs, surface, out.Cameras.ToTruth.Inverse(), t.Offset, frame.Offset)
 	if err != nil {
 		return nil, err
 	}

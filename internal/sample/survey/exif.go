@@ -17,7 +17,7 @@ type metadata struct {
 	latitude, longitude float64 // degrees, WGS 84
 	altitude            float64 // metres
 	accuracy            float64 // standard deviation of the position, metres
-	bias                float64 // exposure, powers of two
+	exposure            float64 // seconds
 }
 
 // Types of TIFF fields.
@@ -27,7 +27,6 @@ const (
 	exifLong      = 4
 	exifRational  = 5
 	exifUndefined = 7
-	exifSRational = 10
 	exifByte      = 1
 )
 
@@ -123,14 +122,13 @@ func (m *metadata) exif() []byte {
 	}
 	utc := m.taken.UTC()
 	photo := []field{
-		rational(0x829A, 100000, 1/800.), // ExposureTime
-		rational(0x829D, 10, 2.8),        // FNumber
-		short(0x8827, 100),               // ISO
+		rational(0x829A, 1e7, m.exposure), // ExposureTime
+		rational(0x829D, 10, 2.8),         // FNumber
+		short(0x8827, 100),                // ISO
 		raw(0x9000, exifUndefined, []byte("0232")...),
 		ascii(0x9003, stamp), // DateTimeOriginal
 		ascii(0x9004, stamp), // DateTimeDigitized
 		ascii(0x9011, "+00:00"),
-		{0x9204, exifSRational, 1, fraction(nil, m.bias, 100)},
 		rational(0x920A, 1000, m.focal), // FocalLength
 		ascii(0x9291, fmt.Sprintf("%03d", m.taken.Nanosecond()/1e6)),
 		short(0xA001, 1), // sRGB

@@ -11,7 +11,7 @@ type site struct {
 	mesh
 	seed         uint32
 	halfX, halfY float32 // of the part that photos are taken of
-	houses       []footprint
+	taken        []footprint
 	yard         disc // bare soil of a building site
 	piles        []pile
 	targets      []vec // control points: middles of painted targets
@@ -35,7 +35,7 @@ func newSite(seed uint64, halfX, halfY float64) *site {
 		a, d := 2*math.Pi*r.Float64(), .7*float64(s.yard.radius)*math.Sqrt(r.Float64())
 		p := pile{s.yard.x + float32(d*math.Cos(a)), s.yard.y + float32(d*math.Sin(a)), 3 + 3*r.Float32(), 1.5 + 1.5*r.Float32()}
 		s.piles = append(s.piles, p)
-		s.houses = append(s.houses, footprint{p.x, p.y, p.radius * .8})
+		s.taken = append(s.taken, footprint{p.x, p.y, p.radius * .8})
 	}
 	s.terrain()
 	s.paintTargets(r)
@@ -146,7 +146,7 @@ func (s *site) free(x, y, radius float32) bool {
 }
 
 func (s *site) clear(x, y, radius float32) bool {
-	for _, f := range s.houses {
+	for _, f := range s.taken {
 		dx, dy, d := f.x-x, f.y-y, f.radius+radius
 		if dx*dx+dy*dy < d*d {
 			return false
@@ -156,7 +156,7 @@ func (s *site) clear(x, y, radius float32) bool {
 }
 
 func (s *site) take(x, y, radius float32) {
-	s.houses = append(s.houses, footprint{x, y, radius})
+	s.taken = append(s.taken, footprint{x, y, radius})
 }
 
 // targetRadius of the painted control points.

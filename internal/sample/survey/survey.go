@@ -34,7 +34,8 @@ type Params struct {
 	// Photos is how many to take in all, 3 to 2,000; Oblique how many of them look
 	// aslant at the middle of the site, the others straight down. -1 is a third.
 	Photos, Oblique int
-	// Width and Rows are the size of a photo in pixels, 64 to 12,000.
+	// Width and Rows are the size of a photo in pixels, 64 to 12,000, and 60 million in
+	// all. A pixel takes 44 bytes while photos are drawn.
 	Width, Rows int
 	// Model of the lens: camera.SimpleRadial, Radial, OpenCV or Pinhole.
 	Model camera.Model
@@ -66,6 +67,9 @@ func DefaultParams() Params {
 	}
 }
 
+// mostPixels of a photo.
+const mostPixels = 60e6
+
 // ErrParams says that parameters are out of range.
 var ErrParams = errors.New("the sample cannot be made")
 
@@ -78,8 +82,8 @@ func (p *Params) check() error {
 		return fmt.Errorf("%w of %d photos: 3 to 2,000 can", ErrParams, p.Photos)
 	case p.Oblique >= p.Photos:
 		return fmt.Errorf("%w with %d oblique photos of %d: one at least looks straight down", ErrParams, p.Oblique, p.Photos)
-	case min(p.Width, p.Rows) < 64 || max(p.Width, p.Rows) > 12000:
-		return fmt.Errorf("%w with photos of %d × %d pixels: 64 to 12,000 can", ErrParams, p.Width, p.Rows)
+	case min(p.Width, p.Rows) < 64 || max(p.Width, p.Rows) > 12000 || p.Width*p.Rows > mostPixels:
+		return fmt.Errorf("%w with photos of %d × %d pixels: 64 to 12,000 can, and 60 million in all", ErrParams, p.Width, p.Rows)
 	case !(p.Height >= 25 && p.Height <= 150):
 		return fmt.Errorf("%w from %g m: fly at 25 to 150 m", ErrParams, p.Height)
 	case !(p.Overlap >= 0 && p.Overlap <= .95) || !(p.Sidelap >= 0 && p.Sidelap <= .95):
@@ -123,6 +127,7 @@ const (
 	verticalError = 1.5   // of positions, times that in plan
 	quality       = 92    // of JPEG
 	sensorWidth   = 17.3  // mm
+	shutter       = 1 / 800.
 )
 
 // offset is added to the local frame to get coordinates of the CRS.
@@ -208,7 +213,7 @@ func (f *flight) metadata(p *Params, l *lens) ([]metadata, error) {
 		clock = clock.Add(time.Duration(2100+r.IntN(300)) * time.Millisecond)
 		out[i] = metadata{
 			width: l.Width, height: l.Height, focal: nominal * sensorWidth, focal35: 24, taken: clock,
-			longitude: at[0], latitude: at[1], altitude: at[2], accuracy: p.GPSNoise,
+			longitude: at[0], latitude: at[1], altitude: at[2], accuracy: p.GPSNoise, exposure: shutter * shot.gain,
 		}
 	}
 	return out, nil

@@ -93,7 +93,11 @@ func writeTruth(ctx context.Context, dir string, p *Params, s *scene, l *lens, f
 	if err := writeFile(filepath.Join(dir, "mesh.ply"), s.ply); err != nil {
 		return nil, err
 	}
-	if err := s.sparse(l, f).WriteText(filepath.Join(dir, "sparse")); err != nil {
+	model, err := s.sparse(ctx, l, f)
+	if err != nil {
+		return nil, err
+	}
+	if err := model.WriteText(filepath.Join(dir, "sparse")); err != nil {
 		return nil, fmt.Errorf("write truth: %w", err)
 	}
 	if err := s.writeOrtho(ctx, dir, t, f, p.Workers); err != nil {
