@@ -289,3 +289,12 @@ func toYCbCr(img image.Image) *image.YCbCr {
 func scale(dst *image.RGBA, src image.Image) {
 	xdraw.BiLinear.Scale(dst, dst.Rect, src, src.Bounds(), xdraw.Src, nil)
 }
+
+func parse(t testing.TB, options string) job.Options {
+	t.Helper()
+	o, _, err := job.ParseOptions([]byte(options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
