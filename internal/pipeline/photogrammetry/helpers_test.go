@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -297,4 +298,16 @@ func parse(t testing.TB, options string) job.Options {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// analyze asks COLMAP what it makes of a model.
+func analyze(t *testing.T, program, dir string) string {
+	t.Helper()
+	cmd := exec.Command(program, "model_analyzer", "--path", dir)
+	cmd.Env = append(os.Environ(), "QT_QPA_PLATFORM=offscreen")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return string(out)
 }
