@@ -54,8 +54,12 @@ func Estimate(list []Measurement, o Options) (*Result, error) {
 	// of what is left.
 	spread := inflation(&best, list)
 	s := refine(best, list, o, spread)
+	// What does not fit at all is left out: even bounded, its pull is one-sided.
 	spread = inflation(&s, list)
-	s = refine(s, list, o, spread)
+	if good := fitting(&s, list, spread); len(good) >= 2 {
+		s = refine(s, good, o, inflation(&s, good))
+	}
+	spread = inflation(&s, list)
 	r := &Result{Similarity: s}
 	for _, m := range list {
 		y := s.Apply(m.From)
@@ -67,6 +71,16 @@ func Estimate(list []Measurement, o Options) (*Result, error) {
 		r.Inliers = append(r.Inliers, math.Sqrt(m.squares(d)) <= fits*spread)
 	}
 	return r, nil
+}
+
+// fitting returns the measurements within a few deviations.
+func fitting(s *Similarity, list []Measurement, spread float64) (good []Measurement) {
+	for _, m := range list {
+		if math.Sqrt(m.squares(m.residual(s))) <= fits*spread {
+			good = append(good, m)
+		}
+	}
+	return good
 }
 
 // squares is the squared distance in deviations.

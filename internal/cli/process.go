@@ -37,12 +37,14 @@ func (p *Program) processCommand() *cobra.Command {
 		Long: `Turns a source into web-ready outputs in a result folder; result.json there
 names them all. Of an archive (zip, tar, 7z) the one file in it that can be processed
 is; files that it refers to are found beside it. A run that was stopped or killed goes on from its last finished
-stage when the same command is given again. Several sources are processed one
-after the other, each into a folder of its name.
+stage when the same command is given again. A folder of photos is one source, and so are
+several photos; other sources are processed one after the other, each into a folder
+of its name.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 interrupted (can be
 resumed), 5 configuration.`,
 		Example: "  " + Name + ` process survey.laz --out out/
+  ` + Name + ` process photos/ --out out/
   ` + Name + ` process survey.laz --out out/ --outputs copc,tiles_3d --crs EPSG:25832
   ` + Name + ` process survey.laz --set filters.smrf.cell=2 --set filters.outlier=false
   ` + Name + ` process survey.laz --options @options.json --json
@@ -106,7 +108,10 @@ func (p *Program) process(ctx context.Context, f *processFlags, sources []string
 	if err != nil {
 		return usagef("--format: %w", err)
 	}
-	if err := distinctNames(sources); err != nil {
+	var photos []string
+	if arePhotos(sources, wanted) {
+		photos, sources = sources, []string{photosName(sources)}
+	} else if err := distinctNames(sources); err != nil {
 		return err
 	}
 	options, err := f.text(p.Stdin)
@@ -115,7 +120,7 @@ func (p *Program) process(ctx context.Context, f *processFlags, sources []string
 	}
 	var first error
 	for _, src := range sources {
-		j := &processJob{flags: f, config: c, options: options, source: src, wanted: wanted, several: len(sources) > 1, ctx: ctx}
+		j := &processJob{flags: f, config: c, options: options, source: src, photos: photos, wanted: wanted, several: len(sources) > 1, ctx: ctx}
 		err := p.processOne(ctx, j)
 		if first == nil {
 			first = err
@@ -136,9 +141,12 @@ type processJob struct {
 	source  string
 	wanted  source.Format
 	several bool
+	// photos are one source of several files; source is then their common name.
+	photos []string
 
 	ctx context.Context // of the whole command
-	// unpacked is the folder of the files of an archive, empty where there is none.
+	// unpacked is the folder of the files of an archive, or of links to photos; empty
+	// where there is none.
 	unpacked string
 }
 
@@ -202,7 +210,12 @@ func (p *Program) request(j *processJob) (pipeline.Request, pipeline.Definition,
 	}
 	var notes []string
 	wanted := j.wanted
-	if archive, err := source.IsArchive(src); err == nil && archive {
+	if len(j.photos) > 0 {
+		if src, err = j.linkPhotos(out); err != nil {
+			return pipeline.Request{}, none, nil, err
+		}
+		wanted = source.Photos
+	} else if archive, err := source.IsArchive(src); err == nil && archive {
 		picked, err := p.unpack(j, out)
 		if err != nil {
 			return pipeline.Request{}, none, nil, err

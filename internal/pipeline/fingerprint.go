@@ -79,9 +79,7 @@ func folderFingerprint(ctx context.Context, dir string) (fp fingerprint, err err
 	if err != nil {
 		return fp, BadInput(fmt.Errorf("read source folder: %w", err), "")
 	}
-	for _, f := range files {
-		fp.Size += f.info.Size()
-	}
+	fp.Size, fp.ModTime = stateOf(files)
 	fp.Sampled = fp.Size > fullFingerprint
 	h := sha256.New()
 	for _, f := range files {
@@ -95,6 +93,32 @@ func folderFingerprint(ctx context.Context, dir string) (fp fingerprint, err err
 	}
 	fp.SHA256 = hex.EncodeToString(h.Sum(nil))
 	return fp, nil
+}
+
+// sourceState returns the size and the time of a source; of a folder the sum and the
+// newest.
+func sourceState(path string) (size, modTime int64, err error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		if err == nil {
+			size, modTime = info.Size(), info.ModTime().UnixNano()
+		}
+		return size, modTime, err
+	}
+	files, err := sourceFiles(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	size, modTime = stateOf(files)
+	return size, modTime, nil
+}
+
+func stateOf(files []sourceFile) (size, modTime int64) {
+	for _, f := range files {
+		size += f.info.Size()
+		modTime = max(modTime, f.info.ModTime().UnixNano())
+	}
+	return size, modTime
 }
 
 // sourceFile is a file of a source folder.

@@ -457,3 +457,69 @@ func TestSharedHandles(t *testing.T) {
 		t.Errorf("opened %v, closed %v", opened, closed)
 	}
 }
+
+// A folder is known by its files: names, content, which are there.
+func TestResumeFolder(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(dir string) error
+		resume bool
+	}{
+		{"nothing changed", func(string) error { return nil }, true},
+		{"hidden file", func(dir string) error { return os.WriteFile(filepath.Join(dir, ".note"), nil, 0o666) }, true},
+		{"file added", func(dir string) error { return os.WriteFile(filepath.Join(dir, "sub", "c"), nil, 0o666) }, false},
+		{"file renamed", func(dir string) error { return os.Rename(filepath.Join(dir, "b"), filepath.Join(dir, "bb")) }, false},
+		{"file changed", func(dir string) error { return os.WriteFile(filepath.Join(dir, "b"), []byte("B"), 0o666) }, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			req := request(t)
+			req.Source = filepath.Join(t.TempDir(), "files")
+			if err := os.MkdirAll(filepath.Join(req.Source, "sub"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"a", "b"} {
+				if err := os.WriteFile(filepath.Join(req.Source, name), []byte(name), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ran, broken := 0, true
+			def := pipeline.Definition{Name: "folder", Stages: []pipeline.Stage{
+				{Name: "list", Outputs: []string{"list.bin"}, Engines: native(func(_ context.Context, s *pipeline.Context) error {
+					ran++
+					return os.WriteFile(s.Product("list.bin"), nil, 0o666)
+				})},
+				{Name: "end", Inputs: []string{"list.bin"}, Engines: native(func(context.Context, *pipeline.Context) error {
+					if broken {
+						return errBroken
+					}
+					return nil
+				})},
+			}}
+			if _, err := pipeline.Run(t.Context(), def, req); !errors.Is(err, errBroken) {
+				t.Fatalf("Run = %v", err)
+			}
+			if err := test.change(req.Source); err != nil {
+				t.Fatal(err)
+			}
+			broken = false
+			result := mustRun(t, def, req)
+			if resumed := ran == 1; resumed != test.resume {
+				t.Errorf("resumed = %v, want %v", resumed, test.resume)
+			}
+			if len(result.Warnings) > 0 {
+				t.Errorf("warnings: %q", result.Warnings)
+			}
+		})
+	}
+}
+
+func TestResultInsideSource(t *testing.T) {
+	req := request(t)
+	req.Source = filepath.Dir(req.Source)
+	_, err := pipeline.Run(t.Context(), (&bytesPipeline{}).definition(), req)
+	var usage *pipeline.UsageError
+	if !errors.As(err, &usage) {
+		t.Errorf("Run = %v", err)
+	}
+}

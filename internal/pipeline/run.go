@@ -460,9 +460,9 @@ func (r *runner) note(msg string) {
 
 // checkSource warns where the source was changed under the run's hands.
 func (r *runner) checkSource() {
-	info, err := os.Stat(r.req.Source)
+	size, modTime, err := sourceState(r.req.Source)
 	was := r.manifest.Source
-	if err == nil && info.Size() == was.Size && info.ModTime().UnixNano() == was.ModTime {
+	if err == nil && size == was.Size && modTime == was.ModTime {
 		return
 	}
 	msg := filepath.Base(r.req.Source) + " changed while it was processed: the outputs may be of neither state"

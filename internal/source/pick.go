@@ -36,14 +36,25 @@ func Pick(path string, wanted Format, can func(Format) bool) (Picked, error) {
 		return Picked{}, err
 	}
 	open := wanted == Auto || wanted == ZIP
+	folder := Format("")
 	if info.IsDir() {
 		if f, err := Sniff(path); err == nil && can(f) && (open || f == wanted) {
-			return Picked{Path: path, Format: f}, nil
+			folder = f
+		}
+		if folder != "" && (folder != Photos || wanted == Photos) {
+			return Picked{Path: path, Format: folder}, nil
 		}
 	}
 	found, all, err := candidates(path, can)
 	if err != nil {
 		return Picked{}, err
+	}
+	// Photos beside a model or a scan are its textures; otherwise the folder is the
+	// source.
+	if others := withoutPhotos(found); folder == Photos && len(others) == 0 {
+		return Picked{Path: path, Format: Photos}, nil
+	} else if len(others) > 0 && wanted != Photos {
+		found = others
 	}
 	if len(found) > 1 && !open {
 		var named []candidate
@@ -74,6 +85,21 @@ func Pick(path string, wanted Format, can func(Format) bool) (Picked, error) {
 		out.Warning = fmt.Sprintf("of the %d files of the source %s was processed", len(all), found[0].rel)
 	}
 	return out, nil
+}
+
+// withoutPhotos leaves out photos, and lists of coordinates, such as those of ground
+// control points, that photos come with.
+func withoutPhotos(found []candidate) (others []candidate) {
+	photos := false
+	for _, c := range found {
+		photos = photos || c.format == Photos
+	}
+	for _, c := range found {
+		if c.format != Photos && !(photos && c.format == XYZ) {
+			others = append(others, c)
+		}
+	}
+	return others
 }
 
 // candidate is a file that can be processed.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,6 +152,9 @@ func SniffBytes(head []byte, size int64, extension string) Format {
 	if f := sniffBinary(head, size); f != "" {
 		return f
 	}
+	if isPicture(head) {
+		return Photos
+	}
 	if bytes.IndexByte(head, 0) >= 0 {
 		return ""
 	}
@@ -182,6 +186,20 @@ func sniffBinary(head []byte, size int64) Format {
 		return ThreeD
 	}
 	return ""
+}
+
+// isPicture knows photos and videos whose magic is not at the start: WebP, and those of
+// the ISO base media file format (HEIC, AVIF, MP4, MOV), Matroska.
+func isPicture(head []byte) bool {
+	if len(head) < 12 {
+		return false
+	}
+	switch string(head[4:8]) {
+	case "ftyp", "moov", "mdat", "wide":
+		return true
+	}
+	return string(head[:4]) == "RIFF" && (string(head[8:12]) == "WEBP" || string(head[8:12]) == "AVI ") ||
+		bytes.HasPrefix(head, []byte("\x1a\x45\xdf\xa3"))
 }
 
 func sniffText(text, extension string) Format {
@@ -255,15 +273,23 @@ func sniffFolder(path string) (Format, error) {
 	if _, err := os.Stat(filepath.Join(path, "ept.json")); err == nil {
 		return EPT, nil
 	}
-	entries, err := os.ReadDir(path)
+	found := false
+	err := filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		switch strings.ToLower(filepath.Ext(d.Name())) {
+		case ".jpg", ".jpeg", ".tif", ".tiff", ".png", ".webp", ".heic", ".heif", ".avif", ".mp4", ".mov":
+			found = true
+			return fs.SkipAll
+		}
+		return nil
+	})
 	if err != nil {
 		return "", fmt.Errorf("read source folder: %w", err)
 	}
-	for _, e := range entries {
-		switch strings.ToLower(filepath.Ext(e.Name())) {
-		case ".jpg", ".jpeg", ".tif", ".tiff", ".png":
-			return Photos, nil
-		}
+	if found {
+		return Photos, nil
 	}
 	return "", &UnknownFormatError{Path: path, Hint: "the folder holds neither ept.json nor photos"}
 }

@@ -153,14 +153,12 @@ const converterMemory = 8 << 30
 // photo, black where features are not wanted.
 func writeMask(ctx context.Context, path, dir string, p Photo, budget int64) (string, error) {
 	it := item{path: path}
-	size, err := it.readHeader()
-	if err != nil {
+	if _, err := it.readHeader(); err != nil {
 		return "", err
 	}
-	if it.meta.Width == 0 {
-		return "", errors.New("it has no size")
-	}
-	if err := checkSize(it.meta, max(size, int64(it.meta.Width)*int64(it.meta.Height)/emptiest), budget); err != nil {
+	// Masks are even areas, of which a byte holds any number of pixels.
+	pixels := int64(it.meta.Width) * int64(it.meta.Height)
+	if err := checkSize(it.meta, pixels, budget); err != nil {
 		return "", err
 	}
 	img, err := decode(ctx, path, it.meta)

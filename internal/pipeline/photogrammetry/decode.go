@@ -2,6 +2,7 @@ package photogrammetry
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,7 @@ func decode(ctx context.Context, path string, m *exif.Metadata) (image.Image, er
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), err != nil && m.Format == exif.JPEG && isCut(path):
 		return nil, errors.New("the file is truncated: was the upload or copy complete?")
 	case err != nil:
 		return nil, fmt.Errorf("it cannot be decoded: %w", err)
@@ -64,7 +65,28 @@ func decode(ctx context.Context, path string, m *exif.Metadata) (image.Image, er
 	return img, nil
 }
 
-// checkSize refuses photos that would take too much memory, or are of no use.
+// endOfImage ends a whole JPEG; some cameras write more after it.
+const endOfImage = "\xff\xd9"
+
+// isCut tells whether a JPEG lacks its end.
+func isCut(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	tail := make([]byte, min(64<<10, info.Size()))
+	if _, err := f.ReadAt(tail, info.Size()-int64(len(tail))); err != nil {
+		return false
+	}
+	return !bytes.Contains(tail, []byte(endOfImage))
+}
+
+// checkSize refuses photos that would take too much memory.
 func checkSize(m *exif.Metadata, bytes, budget int64) error {
 	pixels := int64(m.Width) * int64(m.Height)
 	switch {
@@ -74,8 +96,6 @@ func checkSize(m *exif.Metadata, bytes, budget int64) error {
 		return fmt.Errorf("its %d megapixels do not fit the memory budget", pixels/1e6)
 	case bytes < pixels/emptiest:
 		return fmt.Errorf("its %d bytes are too few for %d × %d pixels", bytes, m.Width, m.Height)
-	case max(m.Width, m.Height) < smallest:
-		return fmt.Errorf("it has only %d × %d pixels", m.Width, m.Height)
 	}
 	return nil
 }

@@ -180,6 +180,9 @@ func (v *survey) lookAt(ctx context.Context, it *item, memory *semaphore.Weighte
 	if err := checkSize(it.meta, size, v.budget); err != nil {
 		return exclude(err)
 	}
+	if max(it.meta.Width, it.meta.Height) < smallest {
+		return exclude(fmt.Errorf("it has only %d × %d pixels", it.meta.Width, it.meta.Height))
+	}
 	if why := panorama(it.meta); why != "" {
 		it.photo.Excluded = why
 		return nil

@@ -181,7 +181,8 @@ func (m *matcher) match(ctx context.Context, pairs []pair, from, to float64) err
 	return nil
 }
 
-// rescue tries more pairs of photos that are not tied to the others.
+// rescue tries more pairs: of photos whose neighbours are neighbours, and of those that
+// are not tied to the others.
 func (m *matcher) rescue(ctx context.Context) error {
 	if len(m.compared) == 0 {
 		return nil
@@ -190,7 +191,8 @@ func (m *matcher) rescue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	more := rescuePairs(len(m.photos), m.compared, m.tried, verifiedPairs(verified))
+	n := len(m.photos)
+	more := append(closePairs(n, verified, m.tried), rescuePairs(n, m.compared, m.tried, verifiedPairs(verified))...)
 	if len(more) == 0 {
 		return nil
 	}

@@ -32,8 +32,13 @@ const (
 	mostMatched = 12
 	// insured are the best pairs of a photo that are matched whatever they look like.
 	insured = 2
-	// secondChances are the pairs tried for a photo that found no neighbour.
-	secondChances = 8
+	// secondChances are the pairs tried for a group of photos that is not tied to the
+	// others, with hinting common features or more; photosPerRescue are the photos for
+	// each such pair.
+	secondChances, hinting, photosPerRescue = 4, 2, 4
+	// photosPerLoop are the photos for each pair that is matched because both photos
+	// match a third.
+	photosPerLoop = 3
 )
 
 // pair of indices of photos, the lower first.
@@ -196,42 +201,57 @@ func bestFirst(n int, list []scored) [][]scored {
 	return out
 }
 
-// rescuePairs returns more pairs for photos that are not tied to the largest group,
-// given the pairs that were found to match.
+// rescuePairs returns more pairs for groups of photos that are not tied to the largest,
+// given the pairs that were found to match: the most likely of each group, and not
+// many in all, since groups may have nothing in common.
 func rescuePairs(n int, list []scored, tried map[pair]bool, verified []pair) []pair {
 	group := groups(n, verified)
 	main := largestGroup(group)
-	more := map[pair]bool{}
-	for i, mine := range bestFirst(n, list) {
-		if group[i] == main {
-			continue
-		}
-		for _, s := range mine {
-			if len(more) >= secondChances*n {
-				break
-			}
-			if !tried[s.pair] && group[s.pair[0]] != group[s.pair[1]] {
-				more[s.pair] = true
-			}
-		}
-	}
-	return sortedPairs(limitPairs(n, list, more))
-}
-
-// limitPairs keeps the best few of a set for each photo.
-func limitPairs(n int, list []scored, set map[pair]bool) map[pair]bool {
-	out := map[pair]bool{}
-	count := make([]int, n)
 	sorted := slices.Clone(list)
 	slices.SortStableFunc(sorted, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	count := map[int]int{}
+	more := map[pair]bool{}
 	for _, s := range sorted {
-		if a, b := s.pair[0], s.pair[1]; set[s.pair] && min(count[a], count[b]) < secondChances {
-			out[s.pair] = true
-			count[a]++
-			count[b]++
+		if s.score < hinting || len(more) >= n/photosPerRescue {
+			break
+		}
+		a, b := group[s.pair[0]], group[s.pair[1]]
+		if a == b || tried[s.pair] || a != main && count[a] >= secondChances || b != main && count[b] >= secondChances {
+			continue
+		}
+		more[s.pair] = true
+		count[a]++
+		count[b]++
+	}
+	return sortedPairs(more)
+}
+
+// closePairs returns pairs that were not tried though both photos match a third well:
+// they close loops. The best are taken, one for every few photos.
+func closePairs(n int, counts map[pair]int, tried map[pair]bool) []pair {
+	neighbours := make([][]int, n)
+	for _, p := range verifiedPairs(counts) {
+		neighbours[p[0]] = append(neighbours[p[0]], p[1])
+		neighbours[p[1]] = append(neighbours[p[1]], p[0])
+	}
+	strength := map[pair]int{}
+	for b, list := range neighbours {
+		for i, a := range list {
+			for _, c := range list[:i] {
+				p := pairOf(a, c)
+				if s := min(counts[pairOf(a, b)], counts[pairOf(b, c)]); !tried[p] && s > strength[p] {
+					strength[p] = s
+				}
+			}
 		}
 	}
-	return out
+	set := make(map[pair]bool, len(strength))
+	for p := range strength {
+		set[p] = true
+	}
+	list := sortedPairs(set)
+	slices.SortStableFunc(list, func(a, b pair) int { return cmp.Compare(strength[b], strength[a]) })
+	return list[:min(len(list), n/photosPerLoop)]
 }
 
 // groups gives each photo the number of its connected group.
