@@ -27,15 +27,15 @@ func (c *Cloud) Len() int { return len(c.Points) / 3 }
 
 // FuseOptions say what counts as the same point. Zero fields mean the defaults.
 type FuseOptions struct {
-	// MinViews is in how many views a point must be found; default 3, or 2 where a view
-	// has only one or two neighbours.
+	// MinViews is in how many views a point must be found; default 3. Where fewer photos
+	// show the place, two are enough for what fits well.
 	MinViews int
 	// MaxReprojection is how far a point may come back from its pixel, default 1.5;
 	// MaxDepth how far depths may differ, relative, default 0.01; MaxAngle how far
 	// normals, in degrees, default 30.
 	MaxReprojection, MaxDepth, MaxAngle float64
-	// MaxCost is the worst cost that counts: default 0.9. From half of it on, a point
-	// must be found in a view more than otherwise.
+	// MaxCost is the worst cost that counts: default 0.9. From half of it on, what fits
+	// is likely chance, and must be found in one view more.
 	MaxCost float64
 	// Sources is how many neighbours are compared; default 8.
 	Sources int
@@ -142,8 +142,6 @@ type fusion struct {
 	own    *surface
 	rgb    []uint8
 	others []source
-	// need is how many views must agree.
-	need   int
 	cosine float32
 	origin [3]float64
 }
@@ -172,10 +170,6 @@ func (f *fuser) view(ctx context.Context, i int, photos Photos, c *Cloud) error 
 		if s := f.loaded[k]; s != nil {
 			w.others = append(w.others, source{k, relate(v, f.views[k], 0, nil), s})
 		}
-	}
-	w.need = f.o.MinViews
-	if len(w.others) < 3 {
-		w.need = min(w.need, 2)
 	}
 	rows, err := w.rows(ctx)
 	if err != nil {
@@ -245,16 +239,21 @@ func (f *fusion) pixel(x, y int, out *fusedRow, found []sighting) []sighting {
 	sum := sample{}
 	sum.add(&mean, weight(f.own.cost(at)))
 	total := weight(f.own.cost(at))
+	shown := 1
 	for k := range f.others {
 		o := &f.others[k]
-		if s, pixel, ok := f.agrees(o, &mean, rx, ry); ok {
+		s, pixel, inside, same := f.agrees(o, &mean, rx, ry)
+		if inside {
+			shown++
+		}
+		if same {
 			w := weight(o.cost(pixel))
 			sum.add(&s, w)
 			total += w
 			found = append(found, sighting{o.view, pixel})
 		}
 	}
-	need := f.need
+	need := min(f.o.MinViews, max(shown, 2))
 	if 2*float64(f.own.cost(at)) > f.o.MaxCost {
 		need++
 	}
@@ -297,34 +296,33 @@ func (f *fusion) emit(out *fusedRow, sum *sample, total float32, at int, found [
 }
 
 // agrees looks up what the source says of a point of the view at ray (rx, ry), and
-// tells whether it is the same.
-func (f *fusion) agrees(o *source, p *sample, rx, ry float32) (s sample, at int, ok bool) {
+// tells whether it shows the place at all, and whether it is the same point.
+func (f *fusion) agrees(o *source, p *sample, rx, ry float32) (s sample, at int, inside, same bool) {
 	rel := &o.rel
 	q := rigid(&rel.r, &rel.t, p.point)
 	if q[2] <= 0 {
-		return s, 0, false
+		return s, 0, false, false
 	}
 	k := &o.lens
 	sx, sy := q[0]/q[2], q[1]/q[2]
 	u, v := k.fx*sx+k.cx, k.fy*sy+k.cy
 	if !(u >= 0 && v >= 0 && u < float32(k.w) && v < float32(k.h)) {
-		return s, 0, false
+		return s, 0, false, false
 	}
 	at = int(v)*k.w + int(u)
 	w := &o.planes[at]
 	inv := w.inverse(sx, sy)
-	maxDepth := float32(f.o.MaxDepth)
-	if !(inv > 0) || abs32(inv*q[2]-1) > maxDepth || o.cost(at) > float32(f.o.MaxCost) {
-		return s, 0, false
+	if !(inv > 0) || abs32(inv*q[2]-1) > float32(f.o.MaxDepth) || o.cost(at) > float32(f.o.MaxCost) {
+		return s, 0, true, false
 	}
 	s.point = rigid(&rel.back, &rel.backT, [3]float32{sx / inv, sy / inv, 1 / inv})
 	s.normal = rigid(&rel.back, &[3]float32{}, w.normal())
 	if s.point[2] <= 0 || dot3(s.normal, p.normal) < f.cosine {
-		return s, 0, false
+		return s, 0, true, false
 	}
 	l := &f.own.lens
 	dx, dy := (s.point[0]/s.point[2]-rx)*l.fx, (s.point[1]/s.point[2]-ry)*l.fy
-	return s, at, dx*dx+dy*dy <= float32(f.o.MaxReprojection*f.o.MaxReprojection)
+	return s, at, true, dx*dx+dy*dy <= float32(f.o.MaxReprojection*f.o.MaxReprojection)
 }
 
 func rigid(r *[9]float32, t *[3]float32, x [3]float32) [3]float32 {
