@@ -32,9 +32,9 @@ const fusedHeader = "ply\nformat binary_little_endian 1.0\nelement vertex %-12d\
 // fusedBytes is the length of a point.
 const fusedBytes = 6*4 + 3
 
-// visibilitySuffix is what the name of the file of visibility has more than the
+// VisibilitySuffix is what the name of the file of visibility has more than the
 // cloud's.
-const visibilitySuffix = ".vis"
+const VisibilitySuffix = ".vis"
 
 // FusedWriter writes a fused cloud, point by point: a PLY file and, beside it, its
 // visibility in a file with ".vis" added to the name.
@@ -51,7 +51,7 @@ func CreateFused(path string) (*FusedWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	vis, err := os.Create(path + visibilitySuffix)
+	vis, err := os.Create(path + VisibilitySuffix)
 	if err != nil {
 		ply.Close()
 		return nil, err
@@ -118,7 +118,7 @@ func OpenFused(path string) (*FusedReader, error) {
 	var vis io.Reader
 	if err == nil {
 		var f *os.File
-		if f, err = os.Open(path + visibilitySuffix); err == nil {
+		if f, err = os.Open(path + VisibilitySuffix); err == nil {
 			vis = f
 			files = append(files, f)
 		} else if errors.Is(err, os.ErrNotExist) {
@@ -153,7 +153,7 @@ func newFusedReader(ply io.Reader, size int64, vis io.Reader, name string) (*Fus
 	if vis == nil {
 		return r, nil
 	}
-	r.v = &reader{r: bufio.NewReaderSize(vis, 1<<16), name: r.name + visibilitySuffix}
+	r.v = &reader{r: bufio.NewReaderSize(vis, 1<<16), name: r.name + VisibilitySuffix}
 	if n := r.v.u64(); r.v.err == nil && n != r.n {
 		return nil, malformed(r.v.name, "it is of %d points, the cloud has %d", n, r.n)
 	}

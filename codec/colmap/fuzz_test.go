@@ -80,7 +80,7 @@ func FuzzFused(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	vis, err := os.ReadFile(path + visibilitySuffix)
+	vis, err := os.ReadFile(path + VisibilitySuffix)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -113,8 +113,8 @@ var (
 		{number: 11, far: true, tries: 1, reach: 1},
 	}
 	finest = []round{
-		{number: 21, far: true, tries: 1, reach: 1},
-		{number: 22, tries: 2, reach: 0.5},
+		{number: 21, tries: 1, reach: 0.7},
+		{number: 22, tries: 1, reach: 0.35},
 	}
 )
 

@@ -66,22 +66,39 @@ func (o FuseOptions) defaults() FuseOptions {
 // on it; it is the mean of what they say, weighted by how well each fits, and what
 // they say is not a point again.
 func Fuse(ctx context.Context, views []View, photos Photos, maps Maps, o FuseOptions, progress func(done float64)) (*Cloud, error) {
-	if err := check(views); err != nil {
+	c := &Cloud{Origin: middle(views), Offsets: []uint32{0}}
+	err := FuseParts(ctx, views, photos, maps, o, func(part *Cloud) error {
+		c.add(part)
+		return nil
+	}, progress)
+	if err != nil {
 		return nil, err
 	}
-	f := &fuser{views: views, maps: maps, o: o.defaults(), loaded: map[int]*surface{}, used: make([][]atomic.Uint32, len(views))}
-	c := &Cloud{Origin: middle(views), Offsets: []uint32{0}}
+	return c, nil
+}
+
+// FuseParts is Fuse for clouds that need not fit in memory: it gives the points that
+// are first found in a view, view by view. A part is emit's to keep.
+func FuseParts(ctx context.Context, views []View, photos Photos, maps Maps, o FuseOptions, emit func(part *Cloud) error, progress func(done float64)) error {
+	if err := check(views); err != nil {
+		return err
+	}
+	f := &fuser{views: views, maps: maps, o: o.defaults(), origin: middle(views), loaded: map[int]*surface{}, used: make([][]atomic.Uint32, len(views))}
 	for i := range views {
 		if len(views[i].Neighbors) > 0 {
-			if err := f.view(ctx, i, photos, c); err != nil {
-				return nil, fmt.Errorf("fusing view %d: %w", i, err)
+			part, err := f.view(ctx, i, photos)
+			if err != nil {
+				return fmt.Errorf("fusing view %d: %w", i, err)
+			}
+			if err := emit(part); err != nil {
+				return err
 			}
 		}
 		if progress != nil {
 			progress(float64(i+1) / float64(len(views)))
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // middle is the mean of the camera centres, which keeps float32 exact enough.
@@ -99,6 +116,7 @@ type fuser struct {
 	views  []View
 	maps   Maps
 	o      FuseOptions
+	origin [3]float64
 	loaded map[int]*surface
 	// used has a bit for each pixel that is part of a point already.
 	used [][]atomic.Uint32
@@ -143,7 +161,6 @@ type fusion struct {
 	rgb    []uint8
 	others []source
 	cosine float32
-	origin [3]float64
 }
 
 // source is a neighbour with its map.
@@ -153,19 +170,19 @@ type source struct {
 	*surface
 }
 
-func (f *fuser) view(ctx context.Context, i int, photos Photos, c *Cloud) error {
+func (f *fuser) view(ctx context.Context, i int, photos Photos) (*Cloud, error) {
 	if err := f.load(ctx, i); err != nil {
-		return err
+		return nil, err
 	}
 	rgb, err := photos.RGB(ctx, i)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v := f.views[i]
 	if want := 3 * v.Camera.Width * v.Camera.Height; len(rgb) != want {
-		return fmt.Errorf("its photo has %d bytes of colour, want %d", len(rgb), want)
+		return nil, fmt.Errorf("its photo has %d bytes of colour, want %d", len(rgb), want)
 	}
-	w := &fusion{fuser: f, view: i, own: f.loaded[i], rgb: rgb, cosine: float32(math.Cos(f.o.MaxAngle * math.Pi / 180)), origin: c.Origin}
+	w := &fusion{fuser: f, view: i, own: f.loaded[i], rgb: rgb, cosine: float32(math.Cos(f.o.MaxAngle * math.Pi / 180))}
 	for _, k := range f.sourcesOf(i) {
 		if s := f.loaded[k]; s != nil {
 			w.others = append(w.others, source{k, relate(v, f.views[k], 0, nil), s})
@@ -173,35 +190,32 @@ func (f *fuser) view(ctx context.Context, i int, photos Photos, c *Cloud) error 
 	}
 	rows, err := w.rows(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	part := &Cloud{Origin: f.origin, Offsets: []uint32{0}}
 	for y := range rows {
-		c.add(&rows[y])
-		rows[y] = fusedRow{}
+		part.add(&rows[y])
 	}
-	return nil
+	return part, nil
 }
 
-// fusedRow has the points of one row.
-type fusedRow struct {
-	points, normals []float32
-	colors          []uint8
-	views           []uint32
-	counts          []uint32
-}
-
-func (c *Cloud) add(r *fusedRow) {
-	c.Points = append(c.Points, r.points...)
-	c.Normals = append(c.Normals, r.normals...)
-	c.Colors = append(c.Colors, r.colors...)
-	c.Views = append(c.Views, r.views...)
-	for _, n := range r.counts {
-		c.Offsets = append(c.Offsets, c.Offsets[len(c.Offsets)-1]+n)
+// add appends the points of a part with the same origin.
+func (c *Cloud) add(part *Cloud) {
+	c.Points = append(c.Points, part.Points...)
+	c.Normals = append(c.Normals, part.Normals...)
+	c.Colors = append(c.Colors, part.Colors...)
+	first := uint32(len(c.Views))
+	c.Views = append(c.Views, part.Views...)
+	if len(part.Offsets) > 0 {
+		for _, o := range part.Offsets[1:] {
+			c.Offsets = append(c.Offsets, first+o)
+		}
 	}
 }
 
-func (f *fusion) rows(ctx context.Context) ([]fusedRow, error) {
-	rows := make([]fusedRow, f.own.lens.h)
+// rows finds the points of the rows of the view.
+func (f *fusion) rows(ctx context.Context) ([]Cloud, error) {
+	rows := make([]Cloud, f.own.lens.h)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range f.o.Workers {
@@ -226,7 +240,7 @@ func (f *fusion) rows(ctx context.Context) ([]fusedRow, error) {
 type sighting struct{ view, at int }
 
 // pixel appends the point at a pixel to the row, if there is one.
-func (f *fusion) pixel(x, y int, out *fusedRow, found []sighting) []sighting {
+func (f *fusion) pixel(x, y int, out *Cloud, found []sighting) []sighting {
 	l := &f.own.lens
 	at := y*l.w + x
 	p := &f.own.planes[at]
@@ -276,23 +290,27 @@ func (s *sample) add(o *sample, w float32) {
 	}
 }
 
-func (f *fusion) emit(out *fusedRow, sum *sample, total float32, at int, found []sighting) {
+// emit appends the mean to the cloud, and marks the pixels that agree as used.
+func (f *fusion) emit(out *Cloud, sum *sample, total float32, at int, found []sighting) {
 	pose := f.views[f.view].Pose
 	p, n := sum.point, sum.normal
 	w := pose.Invert([3]float64{float64(p[0] / total), float64(p[1] / total), float64(p[2] / total)})
 	l := 1 / sqrt32(dot3(n, n)) // not zero: normals differ by less than a right angle from the first
 	wn := pose.Unrotate([3]float64{float64(n[0] * l), float64(n[1] * l), float64(n[2] * l)})
 	for k := range 3 {
-		out.points = append(out.points, float32(w[k]-f.origin[k]))
-		out.normals = append(out.normals, float32(wn[k]))
+		out.Points = append(out.Points, float32(w[k]-f.origin[k]))
+		out.Normals = append(out.Normals, float32(wn[k]))
 	}
-	out.colors = append(out.colors, f.rgb[3*at:3*at+3]...)
-	out.views = append(out.views, uint32(f.view))
+	out.Colors = append(out.Colors, f.rgb[3*at:3*at+3]...)
+	if len(out.Offsets) == 0 {
+		out.Offsets = append(out.Offsets, 0)
+	}
+	out.Views = append(out.Views, uint32(f.view))
 	for _, o := range found {
-		out.views = append(out.views, uint32(o.view))
+		out.Views = append(out.Views, uint32(o.view))
 		f.used[o.view][o.at/32].Or(1 << (o.at % 32))
 	}
-	out.counts = append(out.counts, uint32(len(found)+1))
+	out.Offsets = append(out.Offsets, uint32(len(out.Views)))
 }
 
 // agrees looks up what the source says of a point of the view at ray (rx, ry), and

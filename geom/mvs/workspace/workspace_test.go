@@ -29,8 +29,8 @@ const width, height = 160, 120
 // look down.
 const slope = 0.3
 
-// write makes a workspace of photos of a slope from a row of places.
-func write(t *testing.T, dir string, photos int) *colmap.Model {
+// writeWorkspace makes a workspace of photos of a slope from a row of places.
+func writeWorkspace(t *testing.T, dir string, photos int) *colmap.Model {
 	t.Helper()
 	m := &colmap.Model{Cameras: []colmap.Camera{{ID: 1, Model: "PINHOLE", Width: width, Height: height, Params: []float64{150, 150, width / 2, height / 2}}}}
 	for i := range photos {
@@ -101,7 +101,7 @@ func truth(v mvs.View) *mvs.Map {
 
 func TestMapsAndPhotos(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, 3)
+	writeWorkspace(t, dir, 3)
 	w, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestMapsAndPhotos(t *testing.T) {
 
 func TestNamesStayInside(t *testing.T) {
 	dir := t.TempDir()
-	m := write(t, dir, 2)
+	m := writeWorkspace(t, dir, 2)
 	for _, name := range []string{"../a.jpg", "/etc/passwd", ""} {
 		m.Images[1].Name = name
 		if err := m.WriteBinary(filepath.Join(dir, "sparse")); err != nil {
@@ -184,7 +184,7 @@ func TestCache(t *testing.T) {
 func TestCOLMAPFusesOurMaps(t *testing.T) {
 	program := testdata.Tool(t, "colmap")
 	dir := t.TempDir()
-	write(t, dir, 5)
+	writeWorkspace(t, dir, 5)
 	w, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -203,17 +203,13 @@ func TestCOLMAPFusesOurMaps(t *testing.T) {
 		t.Fatalf("colmap stereo_fusion: %v\n%s", err, out)
 	}
 	theirs := read(t, path)
-	cloud, err := mvs.Fuse(ctx, w.Views(), w, w, mvs.FuseOptions{}, nil)
+	n, err := w.Fuse(ctx, filepath.Join(dir, "ours.ply"), mvs.FuseOptions{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ours []colmap.FusedPoint
-	for i := range cloud.Len() {
-		p := colmap.FusedPoint{Color: [3]uint8(cloud.Colors[3*i:]), Views: cloud.Views[cloud.Offsets[i]:cloud.Offsets[i+1]]}
-		for k := range 3 {
-			p.XYZ[k], p.Normal[k] = cloud.Points[3*i+k]+float32(cloud.Origin[k]), cloud.Normals[3*i+k]
-		}
-		ours = append(ours, p)
+	ours := read(t, filepath.Join(dir, "ours.ply"))
+	if n != len(ours) {
+		t.Errorf("%d points were said to be written, %d were", n, len(ours))
 	}
 	for name, list := range map[string][]colmap.FusedPoint{"COLMAP": theirs, "ours": ours} {
 		t.Logf("%s: %d points", name, len(list))
@@ -246,5 +242,23 @@ func read(t *testing.T, path string) (list []colmap.FusedPoint) {
 			t.Fatal(err)
 		}
 		list = append(list, p)
+	}
+}
+
+func TestFuseLeavesNothingAfterAnError(t *testing.T) {
+	dir := t.TempDir()
+	writeWorkspace(t, dir, 3)
+	w, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "fused.ply")
+	if _, err := w.Fuse(context.Background(), path, mvs.FuseOptions{}, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without maps: %v", err)
+	}
+	for _, p := range []string{path, path + colmap.VisibilitySuffix} {
+		if _, err := os.Stat(p); err == nil {
+			t.Errorf("%s is left", filepath.Base(p))
+		}
 	}
 }
