@@ -64,17 +64,22 @@ func TestDepth(t *testing.T) {
 
 // slant is the angle between the normal of a map and the face's, in degrees.
 func (s *scene) slant(i, at int, m *Map) float64 {
-	n := [3]float64{0, 0, 1}
-	if f := s.face[i][at]; f > 0 {
-		n = [3]float64{}
-		n[(f-1)%6/2] = float64(2*((f-1)%2) - 1)
-	}
-	c := s.views[i].Pose.Rotate(n)
+	c := s.views[i].Pose.Rotate(s.normal(s.face[i][at]))
 	dot := 0.0
 	for k := range 3 {
 		dot += c[k] * float64(m.Normal[3*at+k])
 	}
 	return math.Acos(min(max(dot, -1), 1)) * 180 / math.Pi
+}
+
+// normal of a face, outwards; up for the sky.
+func (s *scene) normal(face int) [3]float64 {
+	n := [3]float64{0, 0, 1}
+	if face > 0 {
+		n = [3]float64{}
+		n[(face-1)%6/2] = float64(2*((face-1)%2) - 1)
+	}
+	return n
 }
 
 func TestFuse(t *testing.T) {
