@@ -16,7 +16,7 @@ var once = sync.OnceValues(func() (*scene, error) {
 
 func TestDepth(t *testing.T) {
 	s := estimated(t)
-	var want, have, good, off, sky, false_ int
+	var want, have, good, off, sky, ghosts int
 	var slant float64
 	for i, v := range s.views {
 		m := s.maps[mapKey{i, true}]
@@ -26,7 +26,7 @@ func TestDepth(t *testing.T) {
 			switch s.face[i][at] {
 			case -1:
 				if sky++; d > 0 && m.Cost[at] < 0.5 {
-					false_++
+					ghosts++
 				}
 				continue
 			case blankFace:
@@ -50,12 +50,12 @@ func TestDepth(t *testing.T) {
 		}
 	}
 	t.Logf("of %d pixels %.1f %% have depth, %.1f %% within 1 %%, %.1f %% off by more than 5 %%; normals off by %.1f degrees; %.2f %% of the sky has depth",
-		want, 100*float64(have)/float64(want), 100*float64(good)/float64(want), 100*float64(off)/float64(want), slant/float64(good), 100*float64(false_)/float64(sky))
+		want, 100*float64(have)/float64(want), 100*float64(good)/float64(want), 100*float64(off)/float64(want), slant/float64(good), 100*float64(ghosts)/float64(sky))
 	if good < want*90/100 {
 		t.Errorf("%d of %d pixels are within 1 %%, want 90 %%", good, want)
 	}
-	if false_ > sky/100 {
-		t.Errorf("%d of %d pixels of the sky have depth", false_, sky)
+	if ghosts > sky/100 {
+		t.Errorf("%d of %d pixels of the sky have depth", ghosts, sky)
 	}
 	if slant/float64(good) > 15 {
 		t.Errorf("normals are off by %.1f degrees in the mean", slant/float64(good))

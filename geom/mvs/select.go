@@ -66,7 +66,7 @@ func depthRange(seeds [][3]float32) (near, far float64) {
 	}
 	slices.Sort(depths)
 	cut := len(depths) / 100
-	return 0.4 * depths[cut], 1.3 * depths[len(depths)-1-cut]
+	return 0.5 * depths[cut], 1.3 * depths[len(depths)-1-cut]
 }
 
 // shared is what two views have in common.
