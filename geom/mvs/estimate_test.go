@@ -168,6 +168,19 @@ func TestSelectLeavesOut(t *testing.T) {
 	}
 }
 
+// Photos that were all taken from one place have no depth to find.
+func TestSelectWantsDistance(t *testing.T) {
+	s := newScene(3, 160, 120)
+	points := s.points()
+	for i := range s.views {
+		s.views[i].Pose = s.views[0].Pose
+	}
+	Select(s.views, points)
+	if err := Estimate(context.Background(), s.views, s, s, Options{}, nil); !errors.Is(err, ErrNoViews) {
+		t.Errorf("got %v, want ErrNoViews", err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	distorted := camera.Camera{Model: camera.SimpleRadial, Width: 64, Height: 48, Params: []float64{60, 32, 24, 0.1}}
 	for want, change := range map[string]func(v []View) []View{
