@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"slate360.ai/worker/codec/colmap"
 	"slate360.ai/worker/geom/mvs"
 	"slate360.ai/worker/geom/mvs/workspace"
 )
@@ -28,7 +27,7 @@ func main() {
 	side := flag.Int("side", 0, "longest side of the photos, in pixels; 0 is as they are")
 	fresh := flag.Bool("fresh", false, "forget depth maps that are there")
 	flag.Parse()
-	if *dir == "" {
+	if *dir == "" || *out == "" {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -61,18 +60,12 @@ func run(ctx context.Context, dir, out, profile string, side int, fresh bool, o 
 		return err
 	}
 	maps.report("geometric pass")
-	cloud, err := mvs.Fuse(ctx, w.Views(), w, w, fo, nil)
+	points, err := w.Fuse(ctx, out, fo, nil)
 	if err != nil {
 		return err
 	}
 	maps.report("fusion")
-	fmt.Printf("%d points, each seen by %.1f views\n", cloud.Len(), float64(len(cloud.Views))/float64(max(cloud.Len(), 1)))
-	if out != "" {
-		if err := write(out, cloud); err != nil {
-			return err
-		}
-		maps.report("writing")
-	}
+	fmt.Printf("%d points\n", points)
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return err
@@ -111,24 +104,4 @@ func (t *timed) Has(view int, geometric bool) bool {
 		t.report("photometric pass")
 	}
 	return !t.fresh && t.Workspace.Has(view, geometric)
-}
-
-func write(path string, c *mvs.Cloud) error {
-	w, err := colmap.CreateFused(path)
-	if err != nil {
-		return err
-	}
-	var p colmap.FusedPoint
-	for i := range c.Len() {
-		for k := range 3 {
-			p.XYZ[k] = float32(float64(c.Points[3*i+k]) + c.Origin[k])
-			p.Normal[k] = c.Normals[3*i+k]
-			p.Color[k] = c.Colors[3*i+k]
-		}
-		p.Views = c.Views[c.Offsets[i]:c.Offsets[i+1]]
-		if err := w.Write(&p); err != nil {
-			return err
-		}
-	}
-	return w.Close()
 }

@@ -29,6 +29,20 @@ var cameraModels = []struct {
 	{"THIN_PRISM_FISHEYE", 12},
 }
 
+// maxSide bounds the sizes of cameras, in pixels.
+const maxSide = 1 << 30
+
+// number is that of the camera's model, or -1 where that is not known or has other
+// parameters.
+func (c *Camera) number() int {
+	for id, k := range cameraModels {
+		if k.name == c.Model && k.params == len(c.Params) {
+			return id
+		}
+	}
+	return -1
+}
+
 // reader reads little-endian numbers and keeps the first error.
 type reader struct {
 	r    *bufio.Reader
@@ -106,7 +120,7 @@ func readCameras(r *reader) (list []Camera) {
 		c := Camera{ID: r.id()}
 		model := r.id()
 		w, h := r.u64(), r.u64()
-		if model < 0 || model >= len(cameraModels) || w > 1<<30 || h > 1<<30 {
+		if model < 0 || model >= len(cameraModels) || w > maxSide || h > maxSide {
 			if r.err == nil {
 				r.err = malformed(r.name, "camera %d has model %d and size %d × %d", c.ID, model, w, h)
 			}
@@ -195,12 +209,7 @@ func (m *Model) WriteBinary(dir string) error {
 	err := writeFile(filepath.Join(dir, "cameras.bin"), func(w *writer) {
 		w.u64(uint64(len(m.Cameras)))
 		for _, c := range m.Cameras {
-			model := -1
-			for id, k := range cameraModels {
-				if k.name == c.Model && k.params == len(c.Params) {
-					model = id
-				}
-			}
+			model := c.number()
 			if model < 0 {
 				unknown = fmt.Errorf("colmap: camera %d has model %q with %d parameters", c.ID, c.Model, len(c.Params))
 				return

@@ -32,9 +32,9 @@ const fusedHeader = "ply\nformat binary_little_endian 1.0\nelement vertex %-12d\
 // fusedBytes is the length of a point.
 const fusedBytes = 6*4 + 3
 
-// visibilitySuffix is what the name of the file of visibility has more than the
+// VisibilitySuffix is what the name of the file of visibility has more than the
 // cloud's.
-const visibilitySuffix = ".vis"
+const VisibilitySuffix = ".vis"
 
 // FusedWriter writes a fused cloud, point by point: a PLY file and, beside it, its
 // visibility in a file with ".vis" added to the name.
@@ -51,7 +51,7 @@ func CreateFused(path string) (*FusedWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	vis, err := os.Create(path + visibilitySuffix)
+	vis, err := os.Create(path + VisibilitySuffix)
 	if err != nil {
 		ply.Close()
 		return nil, err
@@ -100,11 +100,11 @@ func (w *FusedWriter) Close() error {
 
 // FusedReader reads a fused cloud, point by point.
 type FusedReader struct {
-	ply, vis *os.File
-	p        *bufio.Reader
-	v        *reader // or nil
-	name     string
-	n, left  uint64
+	files   []io.Closer
+	p       *bufio.Reader
+	v       *reader // or nil
+	name    string
+	n, left uint64
 }
 
 // OpenFused opens a fused cloud, with its visibility where that file is there.
@@ -113,40 +113,51 @@ func OpenFused(path string) (*FusedReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &FusedReader{ply: ply, name: filepath.Base(path)}
-	if err := r.open(path); err != nil {
-		r.Close()
+	files := []io.Closer{ply}
+	info, err := ply.Stat()
+	var vis io.Reader
+	if err == nil {
+		var f *os.File
+		if f, err = os.Open(path + VisibilitySuffix); err == nil {
+			vis = f
+			files = append(files, f)
+		} else if errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+	}
+	var r *FusedReader
+	if err == nil {
+		r, err = newFusedReader(ply, info.Size(), vis, filepath.Base(path))
+	}
+	if err != nil {
+		for _, f := range files {
+			f.Close()
+		}
 		return nil, err
 	}
+	r.files = files
 	return r, nil
 }
 
-func (r *FusedReader) open(path string) error {
-	info, err := r.ply.Stat()
-	if err != nil {
-		return err
-	}
-	r.p = bufio.NewReaderSize(r.ply, 1<<20)
+// newFusedReader reads the heads of a cloud of so many bytes and its visibility, or nil.
+func newFusedReader(ply io.Reader, size int64, vis io.Reader, name string) (*FusedReader, error) {
+	r := &FusedReader{name: name, p: bufio.NewReaderSize(ply, 1<<16)}
 	header, err := r.header()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if body := uint64(info.Size() - header); body/fusedBytes < r.n {
-		return malformed(r.name, "%d points need more than its %d bytes", r.n, body)
+	if body := uint64(size - header); body/fusedBytes < r.n {
+		return nil, malformed(r.name, "%d points need more than its %d bytes", r.n, body)
 	}
 	r.left = r.n
-	if r.vis, err = os.Open(path + visibilitySuffix); errors.Is(err, os.ErrNotExist) {
-		r.vis = nil
-		return nil
+	if vis == nil {
+		return r, nil
 	}
-	if err != nil {
-		return err
-	}
-	r.v = &reader{r: bufio.NewReaderSize(r.vis, 1<<20), name: r.name + visibilitySuffix}
+	r.v = &reader{r: bufio.NewReaderSize(vis, 1<<16), name: r.name + VisibilitySuffix}
 	if n := r.v.u64(); r.v.err == nil && n != r.n {
-		return malformed(r.v.name, "it is of %d points, the cloud has %d", n, r.n)
+		return nil, malformed(r.v.name, "it is of %d points, the cloud has %d", n, r.n)
 	}
-	return r.v.err
+	return r, r.v.err
 }
 
 // header reads up to the first point, and how many there are.
@@ -207,9 +218,9 @@ func (r *FusedReader) Read(p *FusedPoint) error {
 
 // Close closes the files.
 func (r *FusedReader) Close() error {
-	err := r.ply.Close()
-	if r.vis != nil {
-		err = errors.Join(err, r.vis.Close())
+	var err error
+	for _, f := range r.files {
+		err = errors.Join(err, f.Close())
 	}
 	return err
 }

@@ -51,9 +51,8 @@ func (f *fields) int() int {
 	return int(v)
 }
 
-// lines calls f for each line that is no comment. Empty lines count only where they
-// stand for a photo without features.
-func lines(path string, f func(text string, line int) error) error {
+// lines calls f for each line of a file that is no comment.
+func lines(path string, f func(*fields) error) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -62,7 +61,7 @@ func lines(path string, f func(text string, line int) error) error {
 	return scan(file, filepath.Base(path), f)
 }
 
-func scan(r io.Reader, name string, f func(text string, line int) error) error {
+func scan(r io.Reader, name string, f func(*fields) error) error {
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 64<<10), maxLine)
 	for n := 1; s.Scan(); n++ {
@@ -70,7 +69,7 @@ func scan(r io.Reader, name string, f func(text string, line int) error) error {
 		if strings.HasPrefix(text, "#") {
 			continue
 		}
-		if err := f(text, n); err != nil {
+		if err := f(&fields{name: name, line: n, words: strings.Fields(text)}); err != nil {
 			return err
 		}
 	}
@@ -83,45 +82,44 @@ func scan(r io.Reader, name string, f func(text string, line int) error) error {
 // ReadText reads cameras.txt, images.txt and points3D.txt.
 func ReadText(dir string) (*Model, error) {
 	m := &Model{}
-	if err := lines(filepath.Join(dir, "cameras.txt"), func(text string, line int) error {
-		if text == "" {
-			return nil
-		}
-		f := &fields{name: "cameras.txt", line: line, words: strings.Fields(text)}
-		c := Camera{ID: f.int(), Model: f.word(), Width: f.int(), Height: f.int()}
-		for len(f.words) > 0 {
-			c.Params = append(c.Params, f.float())
-		}
-		m.Cameras = append(m.Cameras, c)
-		return f.err
-	}); err != nil {
-		return nil, err
-	}
-	features := false // the line after that of a photo
-	if err := lines(filepath.Join(dir, "images.txt"), func(text string, line int) error {
-		f := &fields{name: "images.txt", line: line, words: strings.Fields(text)}
-		if features {
-			features = false
+	features := false // the next line has those of the photo before
+	for _, part := range []struct {
+		name string
+		read func(f *fields) error
+	}{
+		{"cameras.txt", m.readCamera},
+		{"images.txt", func(f *fields) error {
+			if features = !features; features {
+				return m.readImage(f)
+			}
 			return m.readFeatures(f)
+		}},
+		{"points3D.txt", m.readPoint},
+	} {
+		err := lines(filepath.Join(dir, part.name), func(f *fields) error {
+			if len(f.words) == 0 && !features { // else a photo without features
+				return nil
+			}
+			return part.read(f)
+		})
+		if err != nil {
+			return nil, err
 		}
-		if text == "" {
-			return nil
-		}
-		features = true
-		return m.readImage(f)
-	}); err != nil {
-		return nil, err
-	}
-	err := lines(filepath.Join(dir, "points3D.txt"), func(text string, line int) error {
-		if text == "" {
-			return nil
-		}
-		return m.readPoint(&fields{name: "points3D.txt", line: line, words: strings.Fields(text)})
-	})
-	if err != nil {
-		return nil, err
+		features = false
 	}
 	return m, nil
+}
+
+func (m *Model) readCamera(f *fields) error {
+	c := Camera{ID: f.int(), Model: f.word(), Width: f.int(), Height: f.int()}
+	for len(f.words) > 0 {
+		c.Params = append(c.Params, f.float())
+	}
+	if f.err == nil && (c.number() < 0 || c.Width < 0 || c.Height < 0 || c.Width > maxSide || c.Height > maxSide) {
+		f.err = malformed(f.name, "line %d: camera %d has model %q with %d parameters and size %d × %d", f.line, c.ID, c.Model, len(c.Params), c.Width, c.Height)
+	}
+	m.Cameras = append(m.Cameras, c)
+	return f.err
 }
 
 func (m *Model) readImage(f *fields) error {
@@ -156,7 +154,11 @@ func (m *Model) readPoint(f *fields) error {
 		p.XYZ[k] = f.float()
 	}
 	for k := range p.Color {
-		p.Color[k] = uint8(f.int())
+		v := f.int()
+		if f.err == nil && v != int(uint8(v)) {
+			f.err = malformed(f.name, "line %d: a colour of %d", f.line, v)
+		}
+		p.Color[k] = uint8(v)
 	}
 	p.Error = f.float()
 	for len(f.words) > 0 && f.err == nil {

@@ -34,13 +34,19 @@ func (c *chance) plane(near, far, rx, ry float32) plane {
 	return c.tilted(1/inv, rx, ry)
 }
 
-// tilted is a plane through a point, within some 60 degrees of straight towards the
-// camera.
+// tilted is a plane through a point: half of them within some 50 degrees of straight
+// towards the camera, half as flat as planes can be seen.
 func (c *chance) tilted(depth, rx, ry float32) plane {
 	l := 1 / sqrt32(rx*rx+ry*ry+1)
-	n := [3]float32{-rx*l + c.signed(), -ry*l + c.signed(), -l}
-	if n[0]*rx+n[1]*ry+n[2] > -0.3 { // turned away
-		n = [3]float32{-rx * l, -ry * l, -l}
+	tilt := float32(1)
+	if c.uint32()&1 != 0 {
+		tilt = 8 * c.unit()
 	}
-	return planeAt(depth, n, rx, ry)
+	// About the ray: straight is n = -ray, and what is added is across it, roughly.
+	n := [3]float32{-rx*l + tilt*c.signed(), -ry*l + tilt*c.signed(), -l}
+	p := planeAt(depth, n, rx, ry)
+	if !p.faces(1/depth, rx, ry) {
+		p = planeAt(depth, [3]float32{-rx, -ry, -1}, rx, ry)
+	}
+	return p
 }

@@ -2,11 +2,7 @@ package mvs
 
 // dropSpecks takes away small surfaces, which are likely chance.
 func (m *Map) dropSpecks() {
-	parts := m.parts(func(a, b int) bool {
-		const step = 0.02 // between neighbours of one surface, relative
-		d, e := m.Depth[a], m.Depth[b]
-		return d > 0 && e > 0 && abs32(d-e) < step*min(d, e)
-	})
+	parts := connect(m.Width, m.Height, func(a, b int) bool { return continuous(m.Depth[a], m.Depth[b]) })
 	least := max(m.Width*m.Height/leastSpeck, 4)
 	for i := range m.Depth {
 		if m.Depth[i] > 0 && parts.size(i) < least {
@@ -32,22 +28,22 @@ func (m *Map) forget(i int) {
 func (m *Map) trimSky(photo *picture) {
 	const poor = 0.9 // cost
 	blank := func(i int) bool { return m.Depth[i] == 0 || m.Cost[i] > poor }
-	parts := m.parts(func(a, b int) bool {
+	parts := connect(m.Width, m.Height, func(a, b int) bool {
 		const step = 6 // levels of brightness between neighbours
 		return blank(a) && blank(b) && abs32(photo.pix[a]-photo.pix[b]) < step
 	})
-	border := map[int32]bool{}
+	border := map[int]bool{}
 	for x := range m.Width {
-		border[parts.root(int32(x))] = true
+		border[parts.of(x)] = true
 	}
 	for y := range m.Height {
-		border[parts.root(int32(y*m.Width))] = true
-		border[parts.root(int32((y+1)*m.Width-1))] = true
+		border[parts.of(y*m.Width)] = true
+		border[parts.of((y+1)*m.Width-1)] = true
 	}
 	least := m.Width * m.Height / 100
 	sky := make([]bool, len(m.Depth))
 	for i := range sky {
-		sky[i] = blank(i) && parts.size(i) >= least && border[parts.root(int32(i))]
+		sky[i] = blank(i) && parts.size(i) >= least && border[parts.of(i)]
 	}
 	const reach, alike = windowRadius + 1, 20
 	var fringe []int
@@ -88,50 +84,3 @@ func (m *Map) near(set []bool, reach int, f func(i, from int)) {
 		}
 	}
 }
-
-// parts are the connected parts of a map (union by size, with halving of paths).
-type parts struct{ parent []int32 } // or less than zero: minus the size
-
-func (m *Map) parts(joined func(a, b int) bool) parts {
-	p := parts{make([]int32, len(m.Depth))}
-	for i := range p.parent {
-		p.parent[i] = -1
-	}
-	for y := range m.Height {
-		for x := range m.Width {
-			i := y*m.Width + x
-			if x > 0 && joined(i-1, i) {
-				p.join(int32(i-1), int32(i))
-			}
-			if y > 0 && joined(i-m.Width, i) {
-				p.join(int32(i-m.Width), int32(i))
-			}
-		}
-	}
-	return p
-}
-
-func (p parts) root(i int32) int32 {
-	for p.parent[i] >= 0 {
-		up := p.parent[i]
-		if p.parent[up] >= 0 {
-			p.parent[i] = p.parent[up]
-		}
-		i = up
-	}
-	return i
-}
-
-func (p parts) join(a, b int32) {
-	a, b = p.root(a), p.root(b)
-	if a == b {
-		return
-	}
-	if p.parent[a] > p.parent[b] {
-		a, b = b, a
-	}
-	p.parent[a] += p.parent[b]
-	p.parent[b] = a
-}
-
-func (p parts) size(i int) int { return -int(p.parent[p.root(int32(i))]) }

@@ -113,8 +113,8 @@ var (
 		{number: 11, far: true, tries: 1, reach: 1},
 	}
 	finest = []round{
-		{number: 21, far: true, tries: 1, reach: 1},
-		{number: 22, tries: 2, reach: 0.5},
+		{number: 21, tries: 1, reach: 0.7},
+		{number: 22, tries: 1, reach: 0.35},
 	}
 )
 
@@ -177,13 +177,22 @@ func (e *estimator) geometric(ctx context.Context, i int) (*matcher, error) {
 	return m, nil
 }
 
-// known loads the map of the first pass.
+// known loads the map of the first pass. One of the full size, by another program, will
+// do as well.
 func (e *estimator) known(ctx context.Context, i int) (*surface, error) {
 	m, err := e.maps.Load(ctx, i, false)
 	if err != nil {
 		return nil, err
 	}
-	s, err := surfaceOf(m, lensOf(e.views[i].Camera, min(1, e.levels(i)-1)))
+	l, full := lensOf(e.views[i].Camera, min(1, e.levels(i)-1)), lensOf(e.views[i].Camera, 0)
+	if m.Width == full.w && m.Height == full.h {
+		s, err := surfaceOf(m, full)
+		if err != nil {
+			return nil, fmt.Errorf("view %d: %w", i, err)
+		}
+		return s.at(l), nil
+	}
+	s, err := surfaceOf(m, l)
 	if err != nil {
 		return nil, fmt.Errorf("view %d: %w", i, err)
 	}

@@ -32,6 +32,8 @@ type scratch struct {
 	window *window
 	rx, ry float32
 	rays   [maxSources][3]float32 // A·ray of the sources
+	// pixel is the inverse depth that moves a point about a pixel in the sources.
+	pixel float32
 }
 
 // rows calls f for all rows, on all workers.
@@ -219,6 +221,7 @@ func (m *matcher) improve(s *scratch, x, y int, r *round) {
 	}
 	at := y*m.lens.w + x
 	best := candidate{m.planes[at], m.chosen[at], m.cost[at]}
+	s.pixel = m.pixel(s, &best)
 	m.spread(s, &best, x, y, r.far)
 	m.refine(s, &best, at, r)
 	m.set(at, &best)
@@ -262,9 +265,10 @@ func (m *matcher) take(s *scratch, best *candidate, from int) {
 	if m.cost[from] >= worst {
 		return
 	}
-	const same = 1e-4
-	inv := best.plane.inverse(s.rx, s.ry)
-	if abs32(p.inverse(s.rx, s.ry)-inv) < same*inv && abs32(p[0]-best.plane[0])+abs32(p[1]-best.plane[1]) < 100*same*inv {
+	const same = 0.05 // pixels, at the middle of the window and, twice that, its border
+	border := windowRadius * m.lens.invFx
+	if abs32(p.inverse(s.rx, s.ry)-best.plane.inverse(s.rx, s.ry)) < same*s.pixel &&
+		(abs32(p[0]-best.plane[0])+abs32(p[1]-best.plane[1]))*border < 2*same*s.pixel {
 		return
 	}
 	m.attempt(s, best, p, m.chosen[from])
@@ -273,15 +277,15 @@ func (m *matcher) take(s *scratch, best *candidate, from int) {
 // refine tries planes near the best by chance: moved, then tilted.
 func (m *matcher) refine(s *scratch, best *candidate, at int, r *round) {
 	rnd := newChance(m.seed, m.view, 32*m.level+r.number, at)
+	s.pixel = m.pixel(s, best) // of the sources chosen now
 	reach := r.reach
 	for range r.tries {
 		inv := best.plane.inverse(s.rx, s.ry)
-		pixel := m.pixel(s, best, inv)
-		f := 1 + rnd.signed()*reach*pixel/inv
+		f := 1 + rnd.signed()*min(reach*s.pixel/inv, 0.25)
 		p := plane{best.plane[0] * f, best.plane[1] * f, best.plane[2] * f}
 		m.attempt(s, best, &p, best.chosen)
 		// So that the border of the window moves about as far.
-		tilt := 1.5 * reach * pixel / (windowRadius * m.lens.invFx)
+		tilt := 1.5 * reach * s.pixel / (windowRadius * m.lens.invFx)
 		p = best.plane
 		inv = p.inverse(s.rx, s.ry)
 		p[0] += tilt * rnd.signed()
@@ -298,7 +302,8 @@ func (m *matcher) refine(s *scratch, best *candidate, at int, r *round) {
 
 // pixel is the change of inverse depth that moves the point by a pixel in the source
 // where it moves most, of those chosen.
-func (m *matcher) pixel(s *scratch, best *candidate, inv float32) float32 {
+func (m *matcher) pixel(s *scratch, best *candidate) float32 {
+	inv := best.plane.inverse(s.rx, s.ry)
 	most := float32(0)
 	for left := best.chosen; left != 0; left &= left - 1 {
 		i := bits.TrailingZeros16(left)
@@ -307,5 +312,5 @@ func (m *matcher) pixel(s *scratch, best *candidate, inv float32) float32 {
 	if most < 1e-12 {
 		return 0
 	}
-	return min(1/most, inv/4)
+	return 1 / most
 }

@@ -114,10 +114,14 @@ func check(views []View) error {
 	return nil
 }
 
-// Bytes is about the most memory that Estimate uses for views of so many pixels,
-// beyond the maps and photos that Photos and Maps keep.
+// Bytes is about the most memory that Estimate and FuseParts use for views of so many
+// pixels, beyond what Photos and Maps keep. Sources is how many neighbours are compared.
 func Bytes(pixels int64, sources int) int64 {
-	// The plane, cost and flags of a pixel, its picture in all sizes; the pictures
-	// and depths of the sources.
-	return pixels * (20 + 8 + int64(sources)*(6+4))
+	const (
+		own     = 18 + 18/4 + 16 + 12 // planes at two sizes, the map and its copy on the way out
+		labels  = 12                  // of connected parts
+		picture = 4 * 4 / 3           // in all sizes
+		known   = (12 + 16) / 4       // depth maps of half the size, as planes and as read
+	)
+	return pixels * (own + labels + int64(sources+1)*(picture+known))
 }

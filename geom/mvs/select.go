@@ -66,14 +66,19 @@ func depthRange(seeds [][3]float32) (near, far float64) {
 	}
 	slices.Sort(depths)
 	cut := len(depths) / 100
-	return 0.4 * depths[cut], 1.3 * depths[len(depths)-1-cut]
+	return 0.5 * depths[cut], 1.3 * depths[len(depths)-1-cut]
 }
 
 // shared is what two views have in common.
 type shared struct {
 	score  float64
+	angles float64 // between rays, their sum
 	points int
 }
+
+// mostSights is how many views of a point are paired, so that a point that very many
+// see does not take very long.
+const mostSights = 64
 
 func pairScores(views []View, points []Point) []map[int]shared {
 	pairs := make([]map[int]shared, len(views))
@@ -89,7 +94,7 @@ func pairScores(views []View, points []Point) []map[int]shared {
 	for _, p := range points {
 		sights = sights[:0]
 		for _, i := range p.Views {
-			if i < 0 || i >= len(views) {
+			if i < 0 || i >= len(views) || len(sights) == mostSights {
 				continue
 			}
 			v := &views[i]
@@ -111,8 +116,10 @@ func pairScores(views []View, points []Point) []map[int]shared {
 				}
 				cosine := s.ray[0]*t.ray[0] + s.ray[1]*t.ray[1] + s.ray[2]*t.ray[2]
 				pair := pairs[s.view][t.view]
+				angle := math.Acos(min(max(cosine, -1), 1))
 				pair.points++
-				pair.score += angleWeight(math.Acos(min(max(cosine, -1), 1))) * scaleWeight(s.pixel/t.pixel)
+				pair.angles += angle
+				pair.score += angleWeight(angle) * scaleWeight(s.pixel/t.pixel)
 				pairs[s.view][t.view] = pair
 			}
 		}
@@ -150,6 +157,9 @@ const (
 	leastShared   = 8
 	// leastScore is that of a neighbour, in parts of the best.
 	leastScore = 0.02
+	// leastAngle is the mean angle between rays, below which photos from one place show
+	// no depth.
+	leastAngle = 1 * math.Pi / 180
 )
 
 func ranked(pairs map[int]shared) []int {
@@ -160,7 +170,7 @@ func ranked(pairs map[int]shared) []int {
 	var list []rank
 	best := 0.0
 	for v, s := range pairs {
-		if s.points >= leastShared {
+		if s.points >= leastShared && s.angles >= leastAngle*float64(s.points) {
 			list = append(list, rank{v, s.score})
 			best = max(best, s.score)
 		}

@@ -33,6 +33,20 @@ func surfaceOf(m *Map, l lens) (*surface, error) {
 	return s, nil
 }
 
+// at returns the surface at the same or half the size. Planes hold at any.
+func (s *surface) at(l lens) *surface {
+	if l.w == s.lens.w && l.h == s.lens.h {
+		return s
+	}
+	half := &surface{lens: l, planes: make([]plane, l.w*l.h)}
+	for y := range l.h {
+		for x := range l.w {
+			half.planes[y*l.w+x] = s.planes[2*y*s.lens.w+2*x]
+		}
+	}
+	return half
+}
+
 func (s *surface) cost(at int) float32 {
 	if s.costs == nil {
 		return 0

@@ -55,7 +55,7 @@ func (w *Workspace) Load(ctx context.Context, view int, geometric bool) (*mvs.Ma
 		}
 		list[k] = m
 	}
-	out := &mvs.Map{Width: list[0].Width, Height: list[0].Height, Depth: list[0].Data, Normal: list[1].Data}
+	out := &mvs.Map{Width: list[0].Width, Height: list[0].Height, Depth: list[0].Data, Normal: interleaved(list[1].Data)}
 	if list[2] != nil {
 		out.Cost = list[2].Data
 	}
@@ -68,7 +68,7 @@ func (w *Workspace) Store(ctx context.Context, view int, geometric bool, m *mvs.
 		kind     string
 		channels int
 		data     []float32
-	}{{confidences, 1, m.Cost}, {normals, 3, m.Normal}, {depths, 1, m.Depth}}
+	}{{confidences, 1, m.Cost}, {normals, 3, planar(m.Normal)}, {depths, 1, m.Depth}}
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -82,6 +82,25 @@ func (w *Workspace) Store(ctx context.Context, view int, geometric bool, m *mvs.
 		}
 	}
 	return nil
+}
+
+// Files have the x of all normals first, then y, then z.
+func interleaved(data []float32) []float32 {
+	out := make([]float32, len(data))
+	n := len(data) / 3
+	for i := range n {
+		out[3*i], out[3*i+1], out[3*i+2] = data[i], data[n+i], data[2*n+i]
+	}
+	return out
+}
+
+func planar(data []float32) []float32 {
+	out := make([]float32, len(data))
+	n := len(data) / 3
+	for i := range n {
+		out[i], out[n+i], out[2*n+i] = data[3*i], data[3*i+1], data[3*i+2]
+	}
+	return out
 }
 
 // replace writes a map beside its place and moves it there when it is whole.

@@ -7,7 +7,9 @@
 //	stereo/normal_maps/NAME.PASS.bin        normals in the frame of the camera
 //	stereo/confidence_maps/NAME.PASS.bin    costs, which COLMAP does not have
 //
-// PASS is photometric or geometric.
+// PASS is photometric or geometric. Photometric maps of package mvs have half the size
+// of the photos; those of COLMAP, of the full size, are taken as well. Geometric maps
+// are alike.
 package workspace
 
 import (
