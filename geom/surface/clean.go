@@ -52,7 +52,7 @@ func (m *mesh) dropLong(most float64) {
 	gone := make([]bool, len(m.triangles))
 	var stack []int32
 	reach := func(t int32) {
-		if !gone[t] && float64(stretch[t]) > peelEdge*most {
+		if !gone[t] && stretch[t] > peelEdge {
 			gone[t] = true
 			stack = append(stack, t)
 		}
@@ -74,8 +74,8 @@ func (m *mesh) dropLong(most float64) {
 	m.keep(func(i int, _ [3]int32) bool { return !gone[i] })
 }
 
-// peelEdge is how long an edge on an open border may be, in parts of the longest.
-const peelEdge = 0.2
+// peelEdge is how long an edge on an open border may be, in distances of merged points.
+const peelEdge = 5
 
 // stretch is the longest edge of a triangle, in distances of merged points.
 func (m *mesh) stretch(t [3]int32) float64 {
@@ -87,7 +87,7 @@ func (m *mesh) stretch(t [3]int32) float64 {
 	return longest
 }
 
-// dropParts drops parts, connected by vertices, of few triangles.
+// dropParts drops parts, connected by vertices, of few triangles: 0 is for the default.
 func (m *mesh) dropParts(least int) {
 	parts := newSets(len(m.scale))
 	for _, t := range m.triangles {
@@ -101,9 +101,15 @@ func (m *mesh) dropParts(least int) {
 		count[r]++
 		largest = max(largest, count[r])
 	}
+	if least == 0 {
+		least = max(minPart, largest/1000)
+	}
 	least = min(least, largest/10)
 	m.keep(func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
 }
+
+// minPart is the fewest triangles of a part, by default.
+const minPart = 200
 
 // manifold drops triangles whose edges have more than two, and gives each fan of
 // triangles around a vertex a vertex of its own.

@@ -71,10 +71,10 @@ type Options struct {
 	// block; default 1. More makes smoother surfaces and loses thin parts.
 	Smallness float64
 	// MaxEdge is the longest edge of a triangle, in the distance of merged points;
-	// default 24. More closes larger gaps.
+	// default 50. More closes larger gaps.
 	MaxEdge float64
-	// MinPart is the fewest triangles of a part that is kept; default 200, but never
-	// more than a tenth of the largest part.
+	// MinPart is the fewest triangles of a part that is kept; default 200, or a
+	// thousandth of the largest part, and never more than a tenth of it.
 	MinPart int
 	// MaxHole is the most edges of a hole that is filled; default 40.
 	MaxHole int
@@ -95,10 +95,7 @@ func (o Options) defaults() Options {
 	set(&o.Merge, 2.5)
 	set(&o.Noise, 1)
 	set(&o.Smallness, 1)
-	set(&o.MaxEdge, 24)
-	if o.MinPart == 0 {
-		o.MinPart = 200
-	}
+	set(&o.MaxEdge, 50)
 	if o.MaxHole == 0 {
 		o.MaxHole = 40
 	}
