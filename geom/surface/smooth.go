@@ -98,6 +98,14 @@ func (s *smoother) step(ctx context.Context, workers int) error {
 	}
 	s.normals = filtered
 	for range vertexSteps {
+		err := parallel(ctx, n, smoothBatch, workers, func(_, from, to int) {
+			for i := from; i < to; i++ {
+				s.center(i)
+			}
+		})
+		if err != nil {
+			return err
+		}
 		if err := s.move(ctx, workers, s.follow); err != nil {
 			return err
 		}
@@ -135,16 +143,24 @@ func (s *smoother) fair(v int32, out []float32, part float64) {
 	}
 }
 
-// measure finds normal, centre and area of a triangle.
+// center finds the middle of a triangle.
+func (s *smoother) center(i int) {
+	t := s.triangles[i]
+	a, b, c := s.at(t[0]), s.at(t[1]), s.at(t[2])
+	for k := range 3 {
+		s.centers[i][k] = (a[k] + b[k] + c[k]) / 3
+	}
+}
+
+// measure finds normal and area of a triangle.
 func (s *smoother) measure(i int) {
 	t := s.triangles[i]
 	a, b, c := s.at(t[0]), s.at(t[1]), s.at(t[2])
 	n := cross(sub(b, a), sub(c, a))
 	l := length(n)
 	s.areas[i] = l / 2
-	for k := range 3 {
-		s.centers[i][k] = (a[k] + b[k] + c[k]) / 3
-		if l > 0 {
+	if l > 0 {
+		for k := range 3 {
 			n[k] /= l
 		}
 	}
@@ -160,7 +176,11 @@ func (s *smoother) filter(i int) vec {
 		for _, h := range s.out[s.start[v]:s.start[v+1]] {
 			j := h / 3
 			d := sub(n, s.normals[j])
-			w := s.areas[j] * math.Exp(-dot(d, d)/(2*s.width*s.width))
+			w := 1 - dot(d, d)/(4*s.width*s.width) // near exp(-d²/2σ²), as its square
+			if w <= 0 {
+				continue
+			}
+			w *= w * s.areas[j]
 			for k := range 3 {
 				sum[k] += w * s.normals[j][k]
 			}
@@ -179,13 +199,8 @@ func (s *smoother) follow(v int32, out []float32) {
 	around := s.out[s.start[v]:s.start[v+1]]
 	var sum vec
 	for _, h := range around {
-		t := s.triangles[h/3]
-		a, b, c := s.at(t[0]), s.at(t[1]), s.at(t[2])
 		n := s.normals[h/3]
-		d := 0.0
-		for k := range 3 {
-			d += n[k] * ((a[k]+b[k]+c[k])/3 - p[k])
-		}
+		d := dot(n, sub(s.centers[h/3], p))
 		for k := range 3 {
 			sum[k] += n[k] * d
 		}
