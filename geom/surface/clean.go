@@ -34,25 +34,28 @@ func (m *mesh) keep(wanted func(i int, t [3]int32) bool) {
 	m.triangles = m.triangles[:n]
 }
 
+const (
+	// peelEdge is how long an edge on an open border may be, in distances of merged
+	// points, and peelAlike where the triangle faces as its points do.
+	peelEdge  = 5
+	peelAlike = 12
+	// alike is the least cosine between the normal of such a triangle and its points'.
+	alike = 0.9
+)
+
 // dropLong drops triangles that only span gaps: those with an edge that is longer than
-// so many distances of merged points, and those with one a peelEdge as long that are
-// connected to an open border by such triangles. What is left of long ones fills gaps
-// within the surface.
+// so many distances of merged points, and long ones that are connected to an open
+// border by such triangles. What is left of long ones fills gaps within the surface.
 func (m *mesh) dropLong(most float64) {
-	stretch := make([]float32, 0, len(m.triangles))
-	m.keep(func(_ int, t [3]int32) bool {
-		s := m.stretch(t)
-		if s > most {
-			return false
-		}
-		stretch = append(stretch, float32(s))
-		return true
-	})
+	m.keep(func(_ int, t [3]int32) bool { return m.stretch(t) <= most })
 	mates := m.mates()
 	gone := make([]bool, len(m.triangles))
 	var stack []int32
 	reach := func(t int32) {
-		if !gone[t] && stretch[t] > peelEdge {
+		if gone[t] {
+			return
+		}
+		if s := m.stretch(m.triangles[t]); s > peelAlike || s > peelEdge && !m.facesAlike(m.triangles[t]) {
 			gone[t] = true
 			stack = append(stack, t)
 		}
@@ -74,9 +77,6 @@ func (m *mesh) dropLong(most float64) {
 	m.keep(func(i int, _ [3]int32) bool { return !gone[i] })
 }
 
-// peelEdge is how long an edge on an open border may be, in distances of merged points.
-const peelEdge = 5
-
 // stretch is the longest edge of a triangle, in distances of merged points.
 func (m *mesh) stretch(t [3]int32) float64 {
 	longest := 0.0
@@ -85,6 +85,21 @@ func (m *mesh) stretch(t [3]int32) float64 {
 		longest = max(longest, length(sub(m.at(v), m.at(w)))/float64(max(m.scale[v], m.scale[w])))
 	}
 	return longest
+}
+
+// facesAlike tells whether a triangle faces as the points at its corners do.
+func (m *mesh) facesAlike(t [3]int32) bool {
+	if m.normals == nil {
+		return false
+	}
+	n := m.area(t)
+	for _, v := range t {
+		w := vec{float64(m.normals[3*v]), float64(m.normals[3*v+1]), float64(m.normals[3*v+2])}
+		if dot(n, w) < alike*length(n)*length(w) {
+			return false
+		}
+	}
+	return true
 }
 
 // dropParts drops parts, connected by vertices, of few triangles: 0 is for the default.
@@ -106,6 +121,22 @@ func (m *mesh) dropParts(least int) {
 	}
 	least = min(least, largest/10)
 	m.keep(func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
+}
+
+// dropTeeth drops triangles that hang on at most one edge, as often as told.
+func (m *mesh) dropTeeth(times int) {
+	for range times {
+		mates := m.mates()
+		m.keep(func(i int, _ [3]int32) bool {
+			open := 0
+			for _, g := range mates[3*i : 3*i+3] {
+				if g == border {
+					open++
+				}
+			}
+			return open < 2
+		})
+	}
 }
 
 // minPart is the fewest triangles of a part, by default.
@@ -151,6 +182,7 @@ func (m *mesh) split() []int32 {
 			if taken[v] {
 				m.points = append(m.points, m.points[3*v:3*v+3]...)
 				m.scale = append(m.scale, m.scale[v])
+				m.copies = append(m.copies, m.original(v))
 				id[r] = int32(len(m.scale))
 				changed = true
 			} else {
@@ -165,6 +197,25 @@ func (m *mesh) split() []int32 {
 		return m.mates()
 	}
 	return mates
+}
+
+// original is the vertex that one is a copy of, or itself.
+func (m *mesh) original(v int32) int32 {
+	if i := int(v) - (len(m.scale) - len(m.copies)); i >= 0 && i < len(m.copies) {
+		return m.copies[i]
+	}
+	return v
+}
+
+// unsplit undoes split.
+func (m *mesh) unsplit() {
+	for i, t := range m.triangles {
+		for k, v := range t {
+			m.triangles[i][k] = m.original(v)
+		}
+	}
+	n := len(m.scale) - len(m.copies)
+	m.points, m.scale, m.copies = m.points[:3*n], m.scale[:n], nil
 }
 
 // apart is how far vertices at one place are moved, in the distance of merged points.

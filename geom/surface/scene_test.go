@@ -151,7 +151,7 @@ func (s *scene) cloud() (c Cloud, truth []vec) {
 		p := vec{s.target[0] + 8*r.NormFloat64()/2, s.target[1] + 8*r.NormFloat64()/2, s.target[2] + 5*r.NormFloat64()/2}
 		n := len(s.cameras)
 		first := r.IntN(n)
-		add(p, vec{0, 0, 1}, []uint32{uint32(first), uint32((first + 1) % n), uint32((first + 2) % n)})
+		add(p, unitVec(vec{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}), []uint32{uint32(first), uint32((first + 1) % n), uint32((first + 2) % n)})
 	}
 	return c, truth
 }

@@ -21,12 +21,15 @@ const (
 	sharpLast = 3
 	// vertexSteps is how often vertices follow the normals in a step.
 	vertexSteps = 3
+	// teeth is how often triangles that stand out of a border are dropped.
+	teeth       = 2
 	smoothBatch = 1 << 13
 )
 
 // finish cleans, closes and smooths a surface.
 func (m *mesh) finish(ctx context.Context, o Options, progress func(float64)) error {
 	m.dropParts(o.MinPart)
+	m.dropTeeth(teeth)
 	mates := m.manifold()
 	m.fillHoles(mates, o.MaxHole)
 	m.manifold()

@@ -121,7 +121,7 @@ func TestOptions(t *testing.T) {
 			}
 			for i := 0; i < len(m.Positions); i += 3 {
 				x, y, z := float64(m.Positions[i]), float64(m.Positions[i+1]), float64(m.Positions[i+2])
-				if want := 2 * math.Sin(x/6) * math.Cos(y/6); math.Abs(z-want) > 0.25 {
+				if want := 2 * math.Sin(x/6) * math.Cos(y/6); math.Abs(z-want) > 0.4 {
 					t.Fatalf("height %.2f at %.2f, %.2f, not %.2f", z, x, y, want)
 				}
 			}

@@ -31,5 +31,6 @@ func volume(ctx context.Context, v *vertices, centers [][3]float32, o Options, p
 		return nil, err
 	}
 	m.dropLong(o.MaxEdge)
+	m.normals = nil
 	return m, nil
 }
