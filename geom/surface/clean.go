@@ -1,7 +1,9 @@
 package surface
 
 import (
+	"context"
 	"math"
+	"slices"
 
 	"slate360.ai/worker/geom/weld"
 )
@@ -22,16 +24,23 @@ func (m *mesh) area(t [3]int32) vec {
 	return cross(sub(m.at(t[1]), a), sub(m.at(t[2]), a))
 }
 
+// checkEvery is after how much quick work the context is looked at.
+const checkEvery = 1 << 15
+
 // keep drops the triangles that are not to be kept.
-func (m *mesh) keep(wanted func(i int, t [3]int32) bool) {
+func (m *mesh) keep(ctx context.Context, wanted func(i int, t [3]int32) bool) error {
 	n := 0
 	for i, t := range m.triangles {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if wanted(i, t) {
 			m.triangles[n] = t
 			n++
 		}
 	}
 	m.triangles = m.triangles[:n]
+	return nil
 }
 
 const (
@@ -46,9 +55,14 @@ const (
 // dropLong drops triangles that only span gaps: those with an edge that is longer than
 // so many distances of merged points, and long ones that are connected to an open
 // border by such triangles. What is left of long ones fills gaps within the surface.
-func (m *mesh) dropLong(most float64) {
-	m.keep(func(_ int, t [3]int32) bool { return m.stretch(t) <= most })
-	mates := m.mates()
+func (m *mesh) dropLong(ctx context.Context, most float64, workers int) error {
+	if err := m.keep(ctx, func(_ int, t [3]int32) bool { return m.stretch(t) <= most }); err != nil {
+		return err
+	}
+	mates, err := m.mates(ctx, workers)
+	if err != nil {
+		return err
+	}
 	gone := make([]bool, len(m.triangles))
 	var stack []int32
 	reach := func(t int32) {
@@ -74,7 +88,7 @@ func (m *mesh) dropLong(most float64) {
 			}
 		}
 	}
-	m.keep(func(i int, _ [3]int32) bool { return !gone[i] })
+	return m.keep(ctx, func(i int, _ [3]int32) bool { return !gone[i] })
 }
 
 // stretch is the longest edge of a triangle, in distances of merged points.
@@ -103,7 +117,7 @@ func (m *mesh) facesAlike(t [3]int32) bool {
 }
 
 // dropParts drops parts, connected by vertices, of few triangles: 0 is for the default.
-func (m *mesh) dropParts(least int) {
+func (m *mesh) dropParts(ctx context.Context, least int) error {
 	parts := newSets(len(m.scale))
 	for _, t := range m.triangles {
 		parts.union(t[0], t[1])
@@ -120,14 +134,17 @@ func (m *mesh) dropParts(least int) {
 		least = max(minPart, largest/1000)
 	}
 	least = min(least, largest/10)
-	m.keep(func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
+	return m.keep(ctx, func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
 }
 
 // dropTeeth drops triangles that hang on at most one edge, as often as told.
-func (m *mesh) dropTeeth(times int) {
+func (m *mesh) dropTeeth(ctx context.Context, times, workers int) error {
 	for range times {
-		mates := m.mates()
-		m.keep(func(i int, _ [3]int32) bool {
+		mates, err := m.mates(ctx, workers)
+		if err != nil {
+			return err
+		}
+		err = m.keep(ctx, func(i int, _ [3]int32) bool {
 			open := 0
 			for _, g := range mates[3*i : 3*i+3] {
 				if g == border {
@@ -136,7 +153,11 @@ func (m *mesh) dropTeeth(times int) {
 			}
 			return open < 2
 		})
+		if err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // minPart is the fewest triangles of a part, by default.
@@ -144,26 +165,28 @@ const minPart = 200
 
 // manifold drops triangles whose edges have more than two, and gives each fan of
 // triangles around a vertex a vertex of its own.
-func (m *mesh) manifold() []int32 {
+func (m *mesh) manifold(ctx context.Context, workers int) ([]int32, error) {
 	for {
-		mates := m.split()
-		tangled := false
-		for _, g := range mates {
-			tangled = tangled || g == tangle
+		mates, err := m.split(ctx, workers)
+		if err != nil || !slices.Contains(mates, tangle) {
+			return mates, err
 		}
-		if !tangled {
-			return mates
-		}
-		m.keep(func(i int, _ [3]int32) bool {
+		err = m.keep(ctx, func(i int, _ [3]int32) bool {
 			return mates[3*i] != tangle && mates[3*i+1] != tangle && mates[3*i+2] != tangle
 		})
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
 // split gives each fan of triangles that are connected by edges around a vertex a
 // vertex of its own, and returns the mates of half-edges, which this may untangle.
-func (m *mesh) split() []int32 {
-	mates := m.mates()
+func (m *mesh) split(ctx context.Context, workers int) ([]int32, error) {
+	mates, err := m.mates(ctx, workers)
+	if err != nil {
+		return nil, err
+	}
 	corners := newSets(len(mates))
 	for h, g := range mates {
 		if g > int32(h) {
@@ -175,6 +198,9 @@ func (m *mesh) split() []int32 {
 	id := make([]int32, len(mates)) // vertex of each fan, plus one
 	changed := false
 	for h := range int32(len(mates)) {
+		if h%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		r := corners.root(h)
 		v := m.from(h)
 		if id[r] == 0 {
@@ -194,9 +220,9 @@ func (m *mesh) split() []int32 {
 		m.triangles[h/3][h%3] = id[corners.root(h)] - 1
 	}
 	if changed {
-		return m.mates()
+		return m.mates(ctx, workers)
 	}
-	return mates
+	return mates, nil
 }
 
 // original is the vertex that one is a copy of, or itself.

@@ -49,28 +49,44 @@ func report(m *mesh) topology.Report {
 	return topology.Analyze(out.Positions, out.Triangles)
 }
 
+// must fails the test where something went wrong.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func manifold(t *testing.T, m *mesh) []int32 {
+	t.Helper()
+	mates, err := m.manifold(context.Background(), 2)
+	must(t, err)
+	return mates
+}
+
 func TestFillHoles(t *testing.T) {
+	ctx := context.Background()
 	m := cube(16)
-	m.keep(func(i int, _ [3]int32) bool { return i%60 > 4 && i != 100 })
+	m.keep(ctx, func(i int, _ [3]int32) bool { return i%60 > 4 && i != 100 })
 	if r := report(m); r.Watertight || r.BorderEdges == 0 {
 		t.Fatalf("%+v", r)
 	}
-	m.dropTeeth(2)
+	must(t, m.dropTeeth(ctx, 2, 2))
 	before := len(m.triangles)
-	m.fillHoles(m.manifold(), 40)
-	m.manifold()
+	must(t, m.fillHoles(ctx, manifold(t, m), 40))
+	manifold(t, m)
 	if r := report(m); !r.Watertight || !r.Manifold || len(m.triangles) <= before {
 		t.Errorf("%+v", r)
 	}
 	sheet := cube(6)
-	sheet.keep(func(i int, _ [3]int32) bool { return i < 72 })
-	sheet.fillHoles(sheet.manifold(), 40)
+	sheet.keep(ctx, func(i int, _ [3]int32) bool { return i < 72 })
+	must(t, sheet.fillHoles(ctx, manifold(t, sheet), 40))
 	if r := report(sheet); r.BorderEdges != 24 {
 		t.Errorf("the rim of a sheet was taken for a hole: %+v", r)
 	}
 	long := cube(12)
-	long.keep(func(i int, _ [3]int32) bool { return i >= 288 })
-	long.fillHoles(long.manifold(), 40)
+	long.keep(ctx, func(i int, _ [3]int32) bool { return i >= 288 })
+	must(t, long.fillHoles(ctx, manifold(t, long), 40))
 	if r := report(long); r.BorderEdges != 48 {
 		t.Errorf("a hole of 48 edges: %+v", r)
 	}
@@ -79,6 +95,7 @@ func TestFillHoles(t *testing.T) {
 // TestManifold takes the surfaces between random cells, which touch themselves wherever
 // they can.
 func TestManifold(t *testing.T) {
+	ctx := context.Background()
 	r := rand.New(rand.NewPCG(4, 2))
 	for range 20 {
 		v := &vertices{}
@@ -98,13 +115,15 @@ func TestManifold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for h, g := range m.mates() {
+		mates, err := m.mates(ctx, 2)
+		must(t, err)
+		for h, g := range mates {
 			if g == border {
 				t.Fatalf("half-edge %d of a closed surface has no mate", h)
 			}
 		}
 		full := len(m.triangles)
-		for _, g := range m.manifold() {
+		for _, g := range manifold(t, m) {
 			if g == tangle {
 				t.Fatal("an edge of more than two triangles is left")
 			}
@@ -120,9 +139,10 @@ func TestManifold(t *testing.T) {
 }
 
 func TestDropLong(t *testing.T) {
+	ctx := context.Background()
 	// A fine sheet with a wide gap in it, and a skirt of long triangles around it.
 	m := cube(20)
-	m.keep(func(i int, _ [3]int32) bool { return i < 800 })
+	m.keep(ctx, func(i int, _ [3]int32) bool { return i < 800 })
 	at := map[[2]int]int32{}
 	for v := range int32(len(m.scale)) {
 		p := m.at(v)
@@ -130,7 +150,7 @@ func TestDropLong(t *testing.T) {
 			at[[2]int{int(math.Round(p[1] * 20)), int(math.Round(p[2] * 20))}] = v
 		}
 	}
-	m.keep(func(_ int, t [3]int32) bool {
+	m.keep(ctx, func(_ int, t [3]int32) bool {
 		inside := func(x float64) bool { return x > 0.24 && x < 0.76 }
 		c := vec{}
 		for _, v := range t {
@@ -155,11 +175,11 @@ func TestDropLong(t *testing.T) {
 	far := int32(len(m.scale) - 1)
 	skirt := [][3]int32{{far, at[[2]int{0, 0}], at[[2]int{20, 0}]}}
 	m.triangles = append(append(m.triangles, gap...), skirt...)
-	m.dropLong(50)
+	must(t, m.dropLong(ctx, 50, 2))
 	if len(m.triangles) != fine+len(gap) {
 		t.Errorf("%d triangles of %d, %d and %d are left", len(m.triangles), fine, len(gap), len(skirt))
 	}
-	m.dropLong(5)
+	must(t, m.dropLong(ctx, 5, 2))
 	if len(m.triangles) > fine+10 {
 		t.Errorf("%d triangles, none longer than 5, of %d", len(m.triangles), fine)
 	}

@@ -1,6 +1,7 @@
 package surface
 
 import (
+	"context"
 	"math"
 	"slices"
 )
@@ -12,9 +13,9 @@ const roundHole = 0.5
 // fillHoles closes loops of border edges that are short, each with the triangles whose
 // cost is least in all (G. Barequet, M. Sharir, "Filling gaps in the boundary of a
 // polyhedron", 1995).
-func (m *mesh) fillHoles(mates []int32, most int) {
+func (m *mesh) fillHoles(ctx context.Context, mates []int32, most int) error {
 	if most < 3 {
-		return
+		return nil
 	}
 	parts := newSets(len(m.scale))
 	for _, t := range m.triangles {
@@ -34,7 +35,10 @@ func (m *mesh) fillHoles(mates []int32, most int) {
 		}
 	}
 	var holes [][]int32
-	for _, first := range starts {
+	for i, first := range starts {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		for _, loop := range m.loops(next, first) {
 			if len(loop) <= most && m.small(loop, area[parts.root(loop[0])]) {
 				holes = append(holes, loop)
@@ -44,8 +48,12 @@ func (m *mesh) fillHoles(mates []int32, most int) {
 	m.unsplit()
 	known := m.edgeTest()
 	for _, loop := range holes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		m.fill(loop, known)
 	}
+	return nil
 }
 
 // loops takes a loop of the border out of next, as loops that pass no vertex twice:

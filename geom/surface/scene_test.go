@@ -39,7 +39,7 @@ func site() *scene {
 		distance: func(p vec) float64 {
 			return min(p[2], box(p, vec{-3, 0, 1.5}, vec{1.5, 2, 1.5}), box(p, vec{3, 2, 1}, vec{1, 1, 1}), ball(p, vec{2.5, -3, 0}, 2))
 		},
-		target: vec{0, 0, 1}, rays: 110, noise: 0.5, outliers: 0.02, within: 7,
+		target: vec{0, 0, 1}, rays: 90, noise: 0.5, outliers: 0.02, within: 7,
 	}
 	for i := range 10 {
 		a := float64(i) * 2 * math.Pi / 10

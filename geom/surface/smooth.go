@@ -21,26 +21,8 @@ const (
 	sharpLast = 3
 	// vertexSteps is how often vertices follow the normals in a step.
 	vertexSteps = 3
-	// teeth is how often triangles that stand out of a border are dropped.
-	teeth       = 2
 	smoothBatch = 1 << 13
 )
-
-// finish cleans, closes and smooths a surface.
-func (m *mesh) finish(ctx context.Context, o Options, progress func(float64)) error {
-	m.dropParts(o.MinPart)
-	m.dropTeeth(teeth)
-	mates := m.manifold()
-	m.fillHoles(mates, o.MaxHole)
-	m.manifold()
-	m.compact()
-	progress(0.3)
-	if err := m.smooth(ctx, o, part(progress, 0.3, 0.9)); err != nil {
-		return err
-	}
-	m.separate()
-	return ctx.Err()
-}
 
 // smoother moves vertices so that triangles turn to where those around them face.
 type smoother struct {
@@ -60,7 +42,11 @@ func (m *mesh) smooth(ctx context.Context, o Options, progress func(float64)) er
 	s := &smoother{mesh: m, normals: make([]vec, n), centers: make([]vec, n), areas: make([]float64, n)}
 	s.start, s.out = m.outgoing()
 	s.fixed = make([]bool, len(m.scale))
-	for h, g := range m.mates() {
+	mates, err := m.mates(ctx, o.Workers)
+	if err != nil {
+		return err
+	}
+	for h, g := range mates {
 		if g < 0 {
 			s.fixed[m.from(int32(h))], s.fixed[m.to(int32(h))] = true, true
 		}
