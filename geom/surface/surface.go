@@ -56,6 +56,8 @@ const (
 	// HeightField makes one height for each place in plan, z being up: for surveys
 	// from straight above, whose walls are noise.
 	HeightField
+	// Auto makes a height field where nearly all sight lines are steep.
+	Auto
 )
 
 // Options say how a surface is made. Zero fields mean the defaults.
@@ -126,7 +128,7 @@ func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done flo
 	}
 	progress(0.1)
 	mode := o.Mode
-	if len(v.views) == 0 && v.normals == nil {
+	if len(v.views) == 0 && v.normals == nil || mode == Auto && v.fromAbove(c.Centers) {
 		mode = HeightField
 	}
 	m, err := v.surface(ctx, mode, c.Centers, o, part(progress, 0.1, 0.8))
@@ -166,12 +168,13 @@ func part(progress func(float64), from, to float64) func(float64) {
 }
 
 // Bytes is about the most memory that Reconstruct takes for a cloud of so many points,
-// the cloud not counted, where merging leaves a quarter of them.
+// the cloud not counted, where merging leaves a quarter of them, as by default. It was
+// measured, with what the garbage collector leaves.
 func Bytes(points int) int64 {
 	merged := int64(points) / 4
-	// A point, while it is merged: order, keys, cluster; a merged one 6.8 cells of 32
-	// bytes with capacities, terminal and state of the cut.
-	return int64(points)*44 + merged*(80+68*(32+16+4+13)/10)
+	// Of a point: order, keys and vertex. Of a merged one: 6.8 cells of 65 bytes with
+	// capacities and the state of the cut, or two triangles while they are smoothed.
+	return int64(points)*60 + merged*900
 }
 
 // check tells what is wrong with the shape of a cloud.

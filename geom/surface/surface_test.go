@@ -132,6 +132,29 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestAuto holds what is taken for a survey from above.
+func TestAuto(t *testing.T) {
+	for name, c := range map[string]struct {
+		height float32
+		above  bool
+	}{"high": {300, true}, "low": {3, false}} {
+		cloud := sheet(30, wavy)
+		for i := range cloud.Centers {
+			cloud.Centers[i][2] = c.height
+		}
+		v, err := merge(context.Background(), cloud, Options{}.defaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if above := v.fromAbove(cloud.Centers); above != c.above {
+			t.Errorf("%s: from above %v", name, above)
+		}
+		if _, err := Reconstruct(context.Background(), cloud, Options{Mode: Auto, Merge: 1}, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestPlane gives points exactly in planes, which have no tetrahedra, and a grid in
 // space, all of whose cells are on common balls.
 func TestPlane(t *testing.T) {
