@@ -112,8 +112,9 @@ func (o Options) defaults() Options {
 
 // Reconstruct makes the surface of a cloud. progress, which may be nil, is told the
 // part that is done, 0 to 1, by one goroutine at a time. Points that are not finite,
-// or farther than 1e15 from the origin, are left out. Errors: ErrTooFew, a cloud whose slices do not fit together, and that
-// of ctx.
+// or farther than 1e15 from the origin, are left out, and so are those without views in
+// a cloud that has some. Errors: ErrTooFew, a cloud whose slices do not fit together or
+// that has too many points for delaunay.Build, and that of ctx.
 func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done float64)) (*Mesh, error) {
 	if err := c.check(); err != nil {
 		return nil, err
