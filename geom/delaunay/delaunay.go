@@ -29,6 +29,8 @@ const (
 	// MaxPoints is the most points that one triangulation takes: the numbers of faces
 	// have 31 bits, and a point makes some 6.8 cells of 4 faces, more while it is added.
 	MaxPoints = 64 << 20
+	// checkEvery is after how much quick work the context is looked at.
+	checkEvery = 1 << 16
 )
 
 // ErrFlat says that all points lie in one plane, so that there is no tetrahedron.
@@ -64,7 +66,10 @@ func Build(ctx context.Context, points []float32, progress func(done float64)) (
 		return nil, err
 	}
 	b := newBuilder(t)
-	order := insertionOrder(t.Grid)
+	order, err := insertionOrder(ctx, t.Grid)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.start(order); err != nil {
 		return nil, err
 	}
@@ -79,7 +84,9 @@ func Build(ctx context.Context, points []float32, progress func(done float64)) (
 		}
 		b.insert(p)
 	}
-	b.compact()
+	if err := b.compact(ctx); err != nil {
+		return nil, err
+	}
 	return t, nil
 }
 

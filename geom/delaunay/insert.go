@@ -1,5 +1,7 @@
 package delaunay
 
+import "context"
+
 // State of a cell while a point is added.
 const (
 	untouched = iota
@@ -296,7 +298,7 @@ func indexOf(v *[4]int32, w int32) int32 {
 }
 
 // compact closes the gaps that unused cells leave.
-func (b *builder) compact() {
+func (b *builder) compact(ctx context.Context) error {
 	to := make([]int32, len(b.Cells))
 	n := int32(0)
 	for c, v := range b.Cells {
@@ -306,6 +308,9 @@ func (b *builder) compact() {
 		}
 	}
 	for c, v := range b.Cells {
+		if c%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if v[0] == unused {
 			continue
 		}
@@ -316,4 +321,5 @@ func (b *builder) compact() {
 		b.Cells[to[c]], b.Faces[to[c]] = v, f
 	}
 	b.Cells, b.Faces = b.Cells[:n], b.Faces[:n]
+	return nil
 }

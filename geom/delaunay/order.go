@@ -1,6 +1,6 @@
 package delaunay
 
-import "slices"
+import "context"
 
 const (
 	// Each round of the order has so many times the points of the one before, chosen at
@@ -16,29 +16,54 @@ type keyed struct {
 }
 
 // insertionOrder gives rounds of random points, each along a Hilbert curve.
-func insertionOrder(grid [][3]int32) []int32 {
+func insertionOrder(ctx context.Context, grid [][3]int32) ([]int32, error) {
 	rounds := 1
 	for n := len(grid); n > firstRound; n >>= roundBits {
 		rounds++
 	}
 	sorted := make([]keyed, len(grid))
 	for i, g := range grid {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		sorted[i] = keyed{uint64(rounds-1-roundOf(i, rounds))<<60 | hilbert(g)>>3, int32(i)}
 	}
-	slices.SortFunc(sorted, func(a, b keyed) int {
-		switch {
-		case a.key < b.key:
-			return -1
-		case a.key > b.key:
-			return 1
-		}
-		return int(a.point - b.point)
-	})
+	sorted, err := radixSort(ctx, sorted)
+	if err != nil {
+		return nil, err
+	}
 	order := make([]int32, len(grid))
 	for i, k := range sorted {
 		order[i] = k.point
 	}
-	return order
+	return order, nil
+}
+
+// radixSort sorts by key; what has the same key keeps its order.
+func radixSort(ctx context.Context, a []keyed) ([]keyed, error) {
+	const digit = 11
+	b := make([]keyed, len(a))
+	for shift := 0; shift < 64; shift += digit {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var start [1 << digit]int
+		for _, k := range a {
+			start[k.key>>shift&(1<<digit-1)]++
+		}
+		sum := 0
+		for d, n := range start {
+			start[d] = sum
+			sum += n
+		}
+		for _, k := range a {
+			d := k.key >> shift & (1<<digit - 1)
+			b[start[d]] = k
+			start[d]++
+		}
+		a, b = b, a
+	}
+	return a, nil
 }
 
 // roundOf draws how many rounds before the last a point is added: each earlier round

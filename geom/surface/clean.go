@@ -1,7 +1,9 @@
 package surface
 
 import (
+	"context"
 	"math"
+	"slices"
 
 	"slate360.ai/worker/geom/weld"
 )
@@ -22,37 +24,52 @@ func (m *mesh) area(t [3]int32) vec {
 	return cross(sub(m.at(t[1]), a), sub(m.at(t[2]), a))
 }
 
+// checkEvery is after how much quick work the context is looked at.
+const checkEvery = 1 << 15
+
 // keep drops the triangles that are not to be kept.
-func (m *mesh) keep(wanted func(i int, t [3]int32) bool) {
+func (m *mesh) keep(ctx context.Context, wanted func(i int, t [3]int32) bool) error {
 	n := 0
 	for i, t := range m.triangles {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if wanted(i, t) {
 			m.triangles[n] = t
 			n++
 		}
 	}
 	m.triangles = m.triangles[:n]
+	return nil
 }
 
+const (
+	// peelEdge is how long an edge on an open border may be, in distances of merged
+	// points, and peelAlike where the triangle faces as its points do.
+	peelEdge  = 5
+	peelAlike = 12
+	// alike is the least cosine between the normal of such a triangle and its points'.
+	alike = 0.9
+)
+
 // dropLong drops triangles that only span gaps: those with an edge that is longer than
-// so many distances of merged points, and those with one a peelEdge as long that are
-// connected to an open border by such triangles. What is left of long ones fills gaps
-// within the surface.
-func (m *mesh) dropLong(most float64) {
-	stretch := make([]float32, 0, len(m.triangles))
-	m.keep(func(_ int, t [3]int32) bool {
-		s := m.stretch(t)
-		if s > most {
-			return false
-		}
-		stretch = append(stretch, float32(s))
-		return true
-	})
-	mates := m.mates()
+// so many distances of merged points, and long ones that are connected to an open
+// border by such triangles. What is left of long ones fills gaps within the surface.
+func (m *mesh) dropLong(ctx context.Context, most float64, workers int) error {
+	if err := m.keep(ctx, func(_ int, t [3]int32) bool { return m.stretch(t) <= most }); err != nil {
+		return err
+	}
+	mates, err := m.mates(ctx, workers)
+	if err != nil {
+		return err
+	}
 	gone := make([]bool, len(m.triangles))
 	var stack []int32
 	reach := func(t int32) {
-		if !gone[t] && float64(stretch[t]) > peelEdge*most {
+		if gone[t] {
+			return
+		}
+		if s := m.stretch(m.triangles[t]); s > peelAlike || s > peelEdge && !m.facesAlike(m.triangles[t]) {
 			gone[t] = true
 			stack = append(stack, t)
 		}
@@ -71,11 +88,8 @@ func (m *mesh) dropLong(most float64) {
 			}
 		}
 	}
-	m.keep(func(i int, _ [3]int32) bool { return !gone[i] })
+	return m.keep(ctx, func(i int, _ [3]int32) bool { return !gone[i] })
 }
-
-// peelEdge is how long an edge on an open border may be, in parts of the longest.
-const peelEdge = 0.2
 
 // stretch is the longest edge of a triangle, in distances of merged points.
 func (m *mesh) stretch(t [3]int32) float64 {
@@ -87,8 +101,23 @@ func (m *mesh) stretch(t [3]int32) float64 {
 	return longest
 }
 
-// dropParts drops parts, connected by vertices, of few triangles.
-func (m *mesh) dropParts(least int) {
+// facesAlike tells whether a triangle faces as the points at its corners do.
+func (m *mesh) facesAlike(t [3]int32) bool {
+	if m.normals == nil {
+		return false
+	}
+	n := m.area(t)
+	for _, v := range t {
+		w := vec{float64(m.normals[3*v]), float64(m.normals[3*v+1]), float64(m.normals[3*v+2])}
+		if dot(n, w) < alike*length(n)*length(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// dropParts drops parts, connected by vertices, of few triangles: 0 is for the default.
+func (m *mesh) dropParts(ctx context.Context, least int) error {
 	parts := newSets(len(m.scale))
 	for _, t := range m.triangles {
 		parts.union(t[0], t[1])
@@ -101,32 +130,63 @@ func (m *mesh) dropParts(least int) {
 		count[r]++
 		largest = max(largest, count[r])
 	}
+	if least == 0 {
+		least = max(minPart, largest/1000)
+	}
 	least = min(least, largest/10)
-	m.keep(func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
+	return m.keep(ctx, func(_ int, t [3]int32) bool { return count[parts.root(t[0])] >= least })
 }
+
+// dropTeeth drops triangles that hang on at most one edge, as often as told.
+func (m *mesh) dropTeeth(ctx context.Context, times, workers int) error {
+	for range times {
+		mates, err := m.mates(ctx, workers)
+		if err != nil {
+			return err
+		}
+		err = m.keep(ctx, func(i int, _ [3]int32) bool {
+			open := 0
+			for _, g := range mates[3*i : 3*i+3] {
+				if g == border {
+					open++
+				}
+			}
+			return open < 2
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// minPart is the fewest triangles of a part, by default.
+const minPart = 200
 
 // manifold drops triangles whose edges have more than two, and gives each fan of
 // triangles around a vertex a vertex of its own.
-func (m *mesh) manifold() []int32 {
+func (m *mesh) manifold(ctx context.Context, workers int) ([]int32, error) {
 	for {
-		mates := m.split()
-		tangled := false
-		for _, g := range mates {
-			tangled = tangled || g == tangle
+		mates, err := m.split(ctx, workers)
+		if err != nil || !slices.Contains(mates, tangle) {
+			return mates, err
 		}
-		if !tangled {
-			return mates
-		}
-		m.keep(func(i int, _ [3]int32) bool {
+		err = m.keep(ctx, func(i int, _ [3]int32) bool {
 			return mates[3*i] != tangle && mates[3*i+1] != tangle && mates[3*i+2] != tangle
 		})
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
 // split gives each fan of triangles that are connected by edges around a vertex a
 // vertex of its own, and returns the mates of half-edges, which this may untangle.
-func (m *mesh) split() []int32 {
-	mates := m.mates()
+func (m *mesh) split(ctx context.Context, workers int) ([]int32, error) {
+	mates, err := m.mates(ctx, workers)
+	if err != nil {
+		return nil, err
+	}
 	corners := newSets(len(mates))
 	for h, g := range mates {
 		if g > int32(h) {
@@ -138,6 +198,9 @@ func (m *mesh) split() []int32 {
 	id := make([]int32, len(mates)) // vertex of each fan, plus one
 	changed := false
 	for h := range int32(len(mates)) {
+		if h%checkEvery == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		r := corners.root(h)
 		v := m.from(h)
 		if id[r] == 0 {
@@ -145,6 +208,7 @@ func (m *mesh) split() []int32 {
 			if taken[v] {
 				m.points = append(m.points, m.points[3*v:3*v+3]...)
 				m.scale = append(m.scale, m.scale[v])
+				m.copies = append(m.copies, m.original(v))
 				id[r] = int32(len(m.scale))
 				changed = true
 			} else {
@@ -156,9 +220,28 @@ func (m *mesh) split() []int32 {
 		m.triangles[h/3][h%3] = id[corners.root(h)] - 1
 	}
 	if changed {
-		return m.mates()
+		return m.mates(ctx, workers)
 	}
-	return mates
+	return mates, nil
+}
+
+// original is the vertex that one is a copy of, or itself.
+func (m *mesh) original(v int32) int32 {
+	if i := int(v) - (len(m.scale) - len(m.copies)); i >= 0 && i < len(m.copies) {
+		return m.copies[i]
+	}
+	return v
+}
+
+// unsplit undoes split.
+func (m *mesh) unsplit() {
+	for i, t := range m.triangles {
+		for k, v := range t {
+			m.triangles[i][k] = m.original(v)
+		}
+	}
+	n := len(m.scale) - len(m.copies)
+	m.points, m.scale, m.copies = m.points[:3*n], m.scale[:n], nil
 }
 
 // apart is how far vertices at one place are moved, in the distance of merged points.

@@ -1,8 +1,12 @@
 package surface
 
+import "context"
+
 // Half-edge 3·t+k runs from corner k of triangle t to the next corner.
 
 const (
+	edgeBatch = 1 << 14
+
 	border = -1 // the mate of a half-edge without one
 	tangle = -2 // that of one whose edge has more than two triangles, or two of one sense
 )
@@ -20,40 +24,38 @@ func (m *mesh) from(h int32) int32 { return m.triangles[h/3][h%3] }
 func (m *mesh) to(h int32) int32 { return m.from(nextInTriangle(h)) }
 
 // mates finds the half-edge that runs the other way for each.
-func (m *mesh) mates() []int32 {
+func (m *mesh) mates(ctx context.Context, workers int) ([]int32, error) {
 	start, out := m.outgoing()
 	mates := make([]int32, 3*len(m.triangles))
-	for h := range int32(len(mates)) {
-		a, b := m.from(h), m.to(h)
-		mates[h] = border
-		for _, g := range out[start[b]:start[b+1]] {
-			if m.to(g) == a {
-				if mates[h] != border {
-					mates[h] = tangle
-					break
-				}
-				mates[h] = g
+	err := parallel(ctx, len(mates), edgeBatch, workers, func(_, from, to int) {
+		for h := int32(from); h < int32(to); h++ {
+			a, b := m.from(h), m.to(h)
+			g, n := m.find(out[start[b]:start[b+1]], a)
+			if n < 2 {
+				// Whether there is another of this sense decides for both mates alike.
+				_, n = m.find(out[start[a]:start[a+1]], b)
 			}
+			if n > 1 {
+				g = tangle
+			}
+			mates[h] = g
 		}
-	}
-	for h, g := range mates {
-		if g >= 0 && mates[g] == tangle {
-			mates[h] = tangle
-		} else if g == border && m.twice(int32(h), out[start[m.from(int32(h))]:start[m.from(int32(h))+1]]) {
-			mates[h] = tangle
-		}
-	}
-	return mates
+	})
+	return mates, err
 }
 
-// twice tells whether a half-edge is there more than once among those of its vertex.
-func (m *mesh) twice(h int32, out []int32) bool {
+// find looks for half-edges to a vertex: the first, or border, and how many there are.
+func (m *mesh) find(out []int32, to int32) (first int32, n int) {
+	first = border
 	for _, g := range out {
-		if g != h && m.to(g) == m.to(h) {
-			return true
+		if m.to(g) == to {
+			if n == 0 {
+				first = g
+			}
+			n++
 		}
 	}
-	return false
+	return first, n
 }
 
 // outgoing gives the half-edges of each vertex: those of v are out[start[v]:start[v+1]].

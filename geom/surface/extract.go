@@ -10,7 +10,9 @@ import (
 type mesh struct {
 	points    []float32
 	scale     []float32 // the distance between merged points, of each vertex
+	normals   []float32 // of the points, where they are known, until dropLong
 	triangles [][3]int32
+	copies    []int32 // of which vertex each of the last so many is one, by split
 }
 
 // mesh drops vertices that no triangle uses, and gives the rest away.
@@ -84,6 +86,9 @@ func extract(ctx context.Context, t *delaunay.Triangulation, v *vertices, empty 
 				w := t.Cells[cf>>2][slot]
 				m.points = append(m.points, v.points[3*w:3*w+3]...)
 				m.scale = append(m.scale, v.scale[w])
+				if v.normals != nil {
+					m.normals = append(m.normals, v.normals[3*w:3*w+3]...)
+				}
 				id[r] = int32(len(m.scale))
 			}
 			m.triangles[f][k] = id[r] - 1

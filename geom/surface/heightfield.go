@@ -283,6 +283,30 @@ func (f *field) facesUp(a, b, c int) bool {
 	return (q[0]-p[0])*(r[1]-p[1])-(q[1]-p[1])*(r[0]-p[0]) > sliver*f.cell*f.cell
 }
 
+const (
+	// steep is the least sine of the elevation of a sight line that counts as steep: 35°
+	// from the vertical, the corner of a usual photo; nearlyAll is the part that has to
+	// be for a survey from above.
+	steep     = 0.82
+	nearlyAll = 0.95
+)
+
+// fromAbove tells whether the vertices are seen from straight above.
+func (v *vertices) fromAbove(centers [][3]float32) bool {
+	down := 0
+	for i := range int32(v.len()) {
+		p := v.at(i)
+		for _, w := range v.views[v.offsets[i]:v.offsets[i+1]] {
+			c := centers[w]
+			d := sub(vec{float64(c[0]), float64(c[1]), float64(c[2])}, p)
+			if d[2] > steep*length(d) {
+				down++
+			}
+		}
+	}
+	return len(v.views) > 0 && float64(down) >= nearlyAll*float64(len(v.views))
+}
+
 // level is the frame of plans: z is up.
 func level() frame { return frame{vec{1, 0, 0}, vec{0, 1, 0}, vec{0, 0, 1}} }
 

@@ -62,7 +62,9 @@ func merge(ctx context.Context, c Cloud, o Options) (*vertices, error) {
 	if err := m.group(ctx); err != nil {
 		return nil, err
 	}
-	m.addViews()
+	if err := m.addViews(ctx); err != nil {
+		return nil, err
+	}
 	return &m.vertices, nil
 }
 
@@ -250,11 +252,11 @@ type vote struct {
 }
 
 // addViews gives the vertices the views of their points.
-func (m *merger) addViews() {
+func (m *merger) addViews(ctx context.Context) error {
 	n := len(m.scale)
 	m.offsets = make([]uint32, n+1)
 	if len(m.Views) == 0 {
-		return
+		return nil
 	}
 	start := make([]int32, n+1) // points by vertex
 	for _, v := range m.cell {
@@ -276,6 +278,9 @@ func (m *merger) addViews() {
 	var seen []uint32
 	var votes []vote
 	for v := range n {
+		if v%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		seen, votes = seen[:0], votes[:0]
 		for _, i := range points[start[v]:start[v+1]] {
 			seen = append(seen, m.Views[m.Offsets[i]:m.Offsets[i+1]]...)
@@ -295,4 +300,5 @@ func (m *merger) addViews() {
 		}
 		m.offsets[v+1] = uint32(len(m.views))
 	}
+	return nil
 }

@@ -39,7 +39,7 @@ func site() *scene {
 		distance: func(p vec) float64 {
 			return min(p[2], box(p, vec{-3, 0, 1.5}, vec{1.5, 2, 1.5}), box(p, vec{3, 2, 1}, vec{1, 1, 1}), ball(p, vec{2.5, -3, 0}, 2))
 		},
-		target: vec{0, 0, 1}, rays: 110, noise: 0.5, outliers: 0.02, within: 7,
+		target: vec{0, 0, 1}, rays: 90, noise: 0.5, outliers: 0.02, within: 7,
 	}
 	for i := range 10 {
 		a := float64(i) * 2 * math.Pi / 10
@@ -151,7 +151,7 @@ func (s *scene) cloud() (c Cloud, truth []vec) {
 		p := vec{s.target[0] + 8*r.NormFloat64()/2, s.target[1] + 8*r.NormFloat64()/2, s.target[2] + 5*r.NormFloat64()/2}
 		n := len(s.cameras)
 		first := r.IntN(n)
-		add(p, vec{0, 0, 1}, []uint32{uint32(first), uint32((first + 1) % n), uint32((first + 2) % n)})
+		add(p, unitVec(vec{r.NormFloat64(), r.NormFloat64(), r.NormFloat64()}), []uint32{uint32(first), uint32((first + 1) % n), uint32((first + 2) % n)})
 	}
 	return c, truth
 }

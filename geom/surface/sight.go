@@ -319,13 +319,16 @@ func (s *tracer) back(i int32, alpha, sigma float64) {
 	atomic.AddInt64(&s.terminal[s.cell], -int64(alpha))
 }
 
-// soft is how sure it is, at a distance from a point, that the surface is not there.
+// soft is how sure it is, at a distance from a point, that the surface is not there:
+// near 1-exp(-d²/2σ²), without the cost of that.
 func soft(d, sigma float64) float64 {
 	x := d / sigma
-	if x > 4 {
+	x = 1 - x*x/8
+	if x <= 0 {
 		return 1
 	}
-	return 1 - math.Exp(-0.5*x*x)
+	x *= x
+	return 1 - x*x
 }
 
 // add raises a capacity from any goroutine. One that has reached the most may be some

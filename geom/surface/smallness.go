@@ -12,7 +12,7 @@ import (
 // which the balls of the two cells cut it. On a well sampled surface both balls are
 // large and touch it (Labatut et al. 2009, section 3.3).
 func smallness(ctx context.Context, t *delaunay.Triangulation, v *vertices, g *maxflow.Graph, o Options) error {
-	worth := o.Smallness*triangleCost*v.weight()*unit
+	worth := o.Smallness * triangleCost * v.weight() * unit
 	cos := make([][4]float32, len(t.Cells))
 	err := parallel(ctx, len(t.Cells), 1<<14, o.Workers, func(_, from, to int) {
 		for c := from; c < to; c++ {

@@ -2,6 +2,9 @@ package surface
 
 import "slate360.ai/worker/geom/delaunay"
 
+// seenKept is the largest table that is used again.
+const seenKept = 512
+
 // star is the cells around a vertex.
 type star struct {
 	cells []int32
@@ -10,6 +13,9 @@ type star struct {
 
 // collect finds the star of vertex i, of which one cell is known.
 func (s *star) collect(t *delaunay.Triangulation, i, cell int32) {
+	if len(s.seen) > seenKept {
+		s.seen = nil // the star of an outlier: clearing its table each time would take long
+	}
 	clear(s.seen)
 	s.cells = s.cells[:0]
 	s.push(cell)

@@ -56,6 +56,8 @@ const (
 	// HeightField makes one height for each place in plan, z being up: for surveys
 	// from straight above, whose walls are noise.
 	HeightField
+	// Auto makes a height field where nearly all sight lines are steep.
+	Auto
 )
 
 // Options say how a surface is made. Zero fields mean the defaults.
@@ -71,10 +73,10 @@ type Options struct {
 	// block; default 1. More makes smoother surfaces and loses thin parts.
 	Smallness float64
 	// MaxEdge is the longest edge of a triangle, in the distance of merged points;
-	// default 24. More closes larger gaps.
+	// default 50. More closes larger gaps.
 	MaxEdge float64
-	// MinPart is the fewest triangles of a part that is kept; default 200, but never
-	// more than a tenth of the largest part.
+	// MinPart is the fewest triangles of a part that is kept; default 200, or a
+	// thousandth of the largest part, and never more than a tenth of it.
 	MinPart int
 	// MaxHole is the most edges of a hole that is filled; default 40.
 	MaxHole int
@@ -95,10 +97,7 @@ func (o Options) defaults() Options {
 	set(&o.Merge, 2.5)
 	set(&o.Noise, 1)
 	set(&o.Smallness, 1)
-	set(&o.MaxEdge, 24)
-	if o.MinPart == 0 {
-		o.MinPart = 200
-	}
+	set(&o.MaxEdge, 50)
 	if o.MaxHole == 0 {
 		o.MaxHole = 40
 	}
@@ -113,8 +112,9 @@ func (o Options) defaults() Options {
 
 // Reconstruct makes the surface of a cloud. progress, which may be nil, is told the
 // part that is done, 0 to 1, by one goroutine at a time. Points that are not finite,
-// or farther than 1e15 from the origin, are left out. Errors: ErrTooFew, a cloud whose slices do not fit together, and that
-// of ctx.
+// or farther than 1e15 from the origin, are left out, and so are those without views in
+// a cloud that has some. Errors: ErrTooFew, a cloud whose slices do not fit together or
+// that has too many points for delaunay.Build, and that of ctx.
 func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done float64)) (*Mesh, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func Reconstruct(ctx context.Context, c Cloud, o Options, progress func(done flo
 	}
 	progress(0.1)
 	mode := o.Mode
-	if len(v.views) == 0 && v.normals == nil {
+	if len(v.views) == 0 && v.normals == nil || mode == Auto && v.fromAbove(c.Centers) {
 		mode = HeightField
 	}
 	m, err := v.surface(ctx, mode, c.Centers, o, part(progress, 0.1, 0.8))
@@ -169,12 +169,13 @@ func part(progress func(float64), from, to float64) func(float64) {
 }
 
 // Bytes is about the most memory that Reconstruct takes for a cloud of so many points,
-// the cloud not counted, where merging leaves a quarter of them.
+// the cloud not counted, where merging leaves a quarter of them, as by default. It was
+// measured, with what the garbage collector leaves.
 func Bytes(points int) int64 {
 	merged := int64(points) / 4
-	// A point, while it is merged: order, keys, cluster; a merged one 6.8 cells of 32
-	// bytes with capacities, terminal and state of the cut.
-	return int64(points)*44 + merged*(80+68*(32+16+4+13)/10)
+	// Of a point: order, keys and vertex. Of a merged one: 6.8 cells of 65 bytes with
+	// capacities and the state of the cut, or two triangles while they are smoothed.
+	return int64(points)*60 + merged*900
 }
 
 // check tells what is wrong with the shape of a cloud.

@@ -121,7 +121,7 @@ func TestOptions(t *testing.T) {
 			}
 			for i := 0; i < len(m.Positions); i += 3 {
 				x, y, z := float64(m.Positions[i]), float64(m.Positions[i+1]), float64(m.Positions[i+2])
-				if want := 2 * math.Sin(x/6) * math.Cos(y/6); math.Abs(z-want) > 0.15 {
+				if want := 2 * math.Sin(x/6) * math.Cos(y/6); math.Abs(z-want) > 0.4 {
 					t.Fatalf("height %.2f at %.2f, %.2f, not %.2f", z, x, y, want)
 				}
 			}
@@ -129,6 +129,29 @@ func TestOptions(t *testing.T) {
 				t.Errorf("an area of %.0f in plan", area)
 			}
 		})
+	}
+}
+
+// TestAuto holds what is taken for a survey from above.
+func TestAuto(t *testing.T) {
+	for name, c := range map[string]struct {
+		height float32
+		above  bool
+	}{"high": {300, true}, "low": {3, false}} {
+		cloud := sheet(30, wavy)
+		for i := range cloud.Centers {
+			cloud.Centers[i][2] = c.height
+		}
+		v, err := merge(context.Background(), cloud, Options{}.defaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if above := v.fromAbove(cloud.Centers); above != c.above {
+			t.Errorf("%s: from above %v", name, above)
+		}
+		if _, err := Reconstruct(context.Background(), cloud, Options{Mode: Auto, Merge: 1}, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -30,6 +30,9 @@ func volume(ctx context.Context, v *vertices, centers [][3]float32, o Options, p
 	if err != nil {
 		return nil, err
 	}
-	m.dropLong(o.MaxEdge)
+	if err := m.dropLong(ctx, o.MaxEdge, o.Workers); err != nil {
+		return nil, err
+	}
+	m.normals = nil
 	return m, nil
 }
