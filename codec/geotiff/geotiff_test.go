@@ -149,19 +149,21 @@ func TestRefused(t *testing.T) {
 func TestBig(t *testing.T) {
 	testdata.Tool(t, "gdalinfo")
 	r := waves(40, 30)
-	l := &level{Raster: r, across: 1, down: 1, offsets: make([]uint64, 1), sizes: make([]uint64, 1)}
 	path := filepath.Join(t.TempDir(), "big.tif")
 	w, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	f := &file{w: w, big: true}
-	f.at = uint64(len(f.directories(r, []*level{l})))
-	if err := f.writeTiles(context.Background(), l, 1); err != nil {
+	g, err := NewRasterWriter(w, &memory{}, r, 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.WriteAt(f.directories(r, []*level{l}), 0); err != nil {
+	g.big = true
+	if err := g.WriteNumbers(context.Background(), r.Data); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("gdalinfo", "-json", "-mm", path).Output()
