@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"slate360.ai/worker/geom/scanline"
 )
 
 const (
@@ -148,22 +150,24 @@ func (f *finisher) corner(node int32) screen {
 func (f *finisher) triangle(face int) {
 	n := f.t.nodes.of[3*face:][:3]
 	a, b, c := f.corner(n[0]), f.corner(n[1]), f.corner(n[2])
-	var planes [3]plane
+	p := triangleOf(&a, &b, &c)
+	var planes [3]scanline.Plane
 	for k := range planes {
+		at := func(i int) float32 { return f.t.leveling[3*n[i]+int32(k)] }
 		var ok bool
-		planes[k], ok = newPlane(&a, &b, &c, f.t.leveling[3*n[0]+int32(k)], f.t.leveling[3*n[1]+int32(k)], f.t.leveling[3*n[2]+int32(k)])
+		planes[k], ok = p.Plane([3]float32{at(0), at(1), at(2)})
 		if !ok {
 			return
 		}
 	}
-	p := newFootprint(a, b, c, 0, f.p.h)
-	for y := p.y0; y < p.y1; y++ {
-		x0, x1 := p.row(y, f.p.w)
+	y0, y1 := p.Rows(0, f.p.h)
+	for y := y0; y < y1; y++ {
+		x0, x1 := p.Row(y, f.p.w)
 		for x := x0; x < x1; x++ {
 			i := y*f.p.w + x
 			f.have[i] = 1
 			for k := range planes {
-				f.add[3*i+k] = fixedPoint(planes[k].at(x, y))
+				f.add[3*i+k] = fixedPoint(planes[k].At(x, y))
 			}
 		}
 	}

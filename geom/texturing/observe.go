@@ -1,6 +1,10 @@
 package texturing
 
-import "math"
+import (
+	"math"
+
+	"slate360.ai/worker/geom/scanline"
+)
 
 const (
 	// frame is how far from the border of a photo triangles must keep, in pixels.
@@ -150,21 +154,22 @@ func (o *observer) draw() error {
 				return
 			}
 			a, b, c, _ := o.corners(int(f))
-			w, ok := newPlane(a, b, c, a.w, b.w, c.w)
+			p := triangleOf(a, b, c)
+			w, ok := p.Plane([3]float32{a.w, b.w, c.w})
 			if !ok {
 				continue
 			}
-			p := newFootprint(*a, *b, *c, from, to)
-			for y := p.y0; y < p.y1; y++ {
-				x0, x1 := p.row(y, o.lens.w)
+			y0, y1 := p.Rows(from, to)
+			for y := y0; y < y1; y++ {
+				x0, x1 := p.Row(y, o.lens.w)
 				if x0 >= x1 {
 					continue
 				}
 				row := o.depth[y*o.lens.w:][:x1]
-				v := w.at(x0, y)
+				v := w.At(x0, y)
 				for x := x0; x < x1; x++ {
 					row[x] = max(row[x], v)
-					v += w.dx
+					v += w.DX
 				}
 			}
 		}
@@ -217,7 +222,8 @@ func (o *observer) measure(f int) (s sight, ok bool) {
 		max(a.x, b.x, c.x) > float32(o.lens.w-frame) || max(a.y, b.y, c.y) > float32(o.lens.h-frame) {
 		return s, false
 	}
-	w, ok := newPlane(a, b, c, a.w, b.w, c.w)
+	tri := triangleOf(a, b, c)
+	w, ok := tri.Plane([3]float32{a.w, b.w, c.w})
 	if !ok {
 		return s, false
 	}
@@ -225,7 +231,7 @@ func (o *observer) measure(f int) (s sight, ok bool) {
 	if cosine < grazing {
 		return s, false
 	}
-	n := o.tally(a, b, c, &w)
+	n := o.tally(a, b, c, &tri, &w)
 	if 2*n.seen < n.pixels {
 		return s, false
 	}
@@ -250,8 +256,8 @@ func (o *observer) cosine(f int) float64 {
 	return n.dot(d) / (n.length() * d.length())
 }
 
-func (o *observer) tally(a, b, c *screen, w *plane) (n tally) {
-	slope := float32(math.Abs(float64(w.dx)) + math.Abs(float64(w.dy)))
+func (o *observer) tally(a, b, c *screen, p *scanline.Triangle, w *scanline.Plane) (n tally) {
+	slope := float32(math.Abs(float64(w.DX)) + math.Abs(float64(w.DY)))
 	behind := float32(slack / o.lens.fx)
 	visit := func(x, y int, v float32) {
 		at := y*o.lens.w + x
@@ -269,16 +275,16 @@ func (o *observer) tally(a, b, c *screen, w *plane) (n tally) {
 		n.color[1] += int(rgb[1])
 		n.color[2] += int(rgb[2])
 	}
-	p := newFootprint(*a, *b, *c, 0, o.lens.h)
-	for y := p.y0; y < p.y1; y++ {
-		x0, x1 := p.row(y, o.lens.w)
+	y0, y1 := p.Rows(0, o.lens.h)
+	for y := y0; y < y1; y++ {
+		x0, x1 := p.Row(y, o.lens.w)
 		for x := x0; x < x1; x++ {
-			visit(x, y, w.at(x, y))
+			visit(x, y, w.At(x, y))
 		}
 	}
 	if n.pixels == 0 { // smaller than the raster
 		x, y := int((a.x+b.x+c.x)/3), int((a.y+b.y+c.y)/3)
-		visit(x, y, max((a.w+b.w+c.w)/3, w.at(x, y)))
+		visit(x, y, max((a.w+b.w+c.w)/3, w.At(x, y)))
 	}
 	return n
 }

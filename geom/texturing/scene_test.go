@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"slate360.ai/worker/geom/camera"
+	"slate360.ai/worker/geom/scanline"
 )
 
 // site is hilly ground with two boxes on it, a colour known everywhere, and photos of
@@ -118,18 +119,19 @@ func (s *site) draw(view int) []uint8 {
 		if area(&p[0], &p[1], &p[2]) <= 0 {
 			continue
 		}
-		w, _ := newPlane(&p[0], &p[1], &p[2], p[0].w, p[1].w, p[2].w)
-		var over [3]plane // position over depth
+		tri := triangleOf(&p[0], &p[1], &p[2])
+		w, _ := tri.Plane([3]float32{p[0].w, p[1].w, p[2].w})
+		var over [3]scanline.Plane // position over depth
 		for k := range 3 {
-			over[k], _ = newPlane(&p[0], &p[1], &p[2], float32(at[0][k])*p[0].w, float32(at[1][k])*p[1].w, float32(at[2][k])*p[2].w)
+			over[k], _ = tri.Plane([3]float32{float32(at[0][k]) * p[0].w, float32(at[1][k]) * p[1].w, float32(at[2][k]) * p[2].w})
 		}
-		foot := newFootprint(p[0], p[1], p[2], 0, big.h)
-		for y := foot.y0; y < foot.y1; y++ {
-			x0, x1 := foot.row(y, big.w)
+		y0, y1 := tri.Rows(0, big.h)
+		for y := y0; y < y1; y++ {
+			x0, x1 := tri.Row(y, big.w)
 			for x := x0; x < x1; x++ {
-				if d := w.at(x, y); d > depth[y*big.w+x] {
+				if d := w.At(x, y); d > depth[y*big.w+x] {
 					depth[y*big.w+x] = d
-					color[y*big.w+x] = truth(vec{float64(over[0].at(x, y) / d), float64(over[1].at(x, y) / d), float64(over[2].at(x, y) / d)})
+					color[y*big.w+x] = truth(vec{float64(over[0].At(x, y) / d), float64(over[1].At(x, y) / d), float64(over[2].At(x, y) / d)})
 				}
 			}
 		}
