@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"slate360.ai/worker/geom/camera"
 	"slate360.ai/worker/geom/texture"
 )
 
@@ -18,7 +19,17 @@ type Options struct {
 	Samples int
 	// Direction from the model to the eye; zero chooses by the shape.
 	Direction [3]float64
-	Workers   int
+	// View, where it is set, is the camera that takes the picture, instead of one
+	// that sees all; Camera is that of the picture's size. Edges are not darkened
+	// then.
+	View    *View
+	Workers int
+}
+
+// View is a camera without distortion and where it stands.
+type View struct {
+	Camera camera.Camera
+	Pose   camera.Pose
 }
 
 // ErrEmpty says that there is nothing to draw.
@@ -53,7 +64,12 @@ func Draw(ctx context.Context, s *Scene, o Options) (*image.NRGBA, error) {
 	f := &frame{width: o.Width * n, height: o.Height * n}
 	f.depth = make([]float32, f.width*f.height)
 	f.color = make([]float32, 4*f.width*f.height)
-	d := &drawing{s: s, f: f, c: s.fit(direction, lo, hi, f.width, f.height), workers: max(1, o.Workers), samples: n}
+	d := &drawing{s: s, f: f, workers: max(1, o.Workers), samples: n}
+	if o.View != nil {
+		d.c = o.View.camera(lo, hi, f.width, f.height)
+	} else {
+		d.c = s.fit(direction, lo, hi, f.width, f.height)
+	}
 	d.lights()
 	d.project()
 	for _, blend := range []bool{false, true} {
@@ -69,14 +85,16 @@ func Draw(ctx context.Context, s *Scene, o Options) (*image.NRGBA, error) {
 			return nil, err
 		}
 	}
-	d.shadeEdges()
+	if o.View == nil {
+		d.shadeEdges()
+	}
 	return f.resolve(o.Width, o.Height, n), nil
 }
 
 type drawing struct {
 	s       *Scene
 	f       *frame
-	c       camera
+	c       eye
 	workers int
 	samples int
 	screen  [][]screen
@@ -106,7 +124,7 @@ func (d *drawing) project() {
 						continue // w stays 0: behind the eye, or nowhere
 					}
 					k := c.focal / depth
-					out[v] = screen{float32(c.cx + dot(p, c.right)*k), float32(c.cy - dot(p, c.up)*k), float32(1 / depth)}
+					out[v] = screen{float32(c.cx + dot(p, c.right)*k), float32(c.cy - dot(p, c.up)*k*c.aspect), float32(1 / depth)}
 				}
 			})
 		}

@@ -21,12 +21,23 @@ func unit(a vec) vec {
 	return vec{0, 0, 1}
 }
 
-// camera looks from eye along -back.
-type camera struct {
+// eye looks from a place along -back.
+type eye struct {
 	eye, right, up, back vec
 	focal                float64 // in pixels
+	aspect               float64 // of the focal length upwards to it
 	cx, cy               float64
 	near                 float64
+}
+
+// camera returns the eye of a view on a picture of a size.
+func (v *View) camera(lo, hi vec, width, height int) eye {
+	fx, fy, cx, cy := v.Camera.Scaled(width, height).Linear()
+	size := math.Sqrt(dot(sub(hi, lo), sub(hi, lo)))
+	return eye{
+		eye: v.Pose.Center(), right: v.Pose.Unrotate([3]float64{1, 0, 0}), up: v.Pose.Unrotate([3]float64{0, -1, 0}),
+		back: v.Pose.Unrotate([3]float64{0, 0, -1}), focal: fx, aspect: fy / fx, cx: cx, cy: cy, near: max(1e-6*size, 1e-12),
+	}
 }
 
 const (
@@ -68,10 +79,10 @@ func (s *Scene) choose(lo, hi vec) vec {
 }
 
 // fit places the eye in a direction so that all vertices are in the picture.
-func (s *Scene) fit(direction, lo, hi vec, width, height int) camera {
+func (s *Scene) fit(direction, lo, hi vec, width, height int) eye {
 	back := unit(direction)
 	right := unit(cross(vec{0, 1, 0}, back))
-	c := camera{right: right, back: back, up: cross(back, right), cx: float64(width) / 2, cy: float64(height) / 2}
+	c := eye{aspect: 1, right: right, back: back, up: cross(back, right), cx: float64(width) / 2, cy: float64(height) / 2}
 	c.focal = float64(min(width, height)) / 2 / math.Tan(fieldOfView/2)
 	center := mul(add(lo, hi), 0.5)
 	tx, ty := c.cx/c.focal/margin, c.cy/c.focal/margin

@@ -82,7 +82,21 @@ var (
 	toSRGB = sync.OnceValue(func() *[4097]uint8 {
 		var t [4097]uint8
 		for i := range t {
-			t[i] = Encode(float32(i) / 4096)
+			t[i] = encode(float64(i) / 4096)
+		}
+		return &t
+	})
+	// steps are the linear values from which on each encoded one is the nearest.
+	steps = sync.OnceValue(func() *[257]float32 {
+		var t [257]float32
+		for i := range t {
+			v := (float64(i) - 0.5) / 255
+			if v <= 0.04045 {
+				v /= 12.92
+			} else {
+				v = math.Pow((v+0.055)/1.055, 2.4)
+			}
+			t[i] = float32(v)
 		}
 		return &t
 	})
@@ -93,7 +107,23 @@ func Linear(v uint8) float32 { return toLinear()[v] }
 
 // Encode is the sRGB encoding of a linear value, 0 to 1.
 func Encode(v float32) uint8 {
-	x := float64(min(max(v, 0), 1))
+	if !(v > 0) {
+		return 0
+	}
+	v = min(v, 1)
+	t := steps()
+	// The table is right to a step or two; the steps tell exactly.
+	n := toSRGB()[int(v*4096)]
+	for n < 255 && v >= t[n+1] {
+		n++
+	}
+	for v < t[n] {
+		n--
+	}
+	return n
+}
+
+func encode(x float64) uint8 {
 	if x <= 0.0031308 {
 		x *= 12.92
 	} else {

@@ -3,6 +3,7 @@ package texture
 import (
 	"image"
 	"image/color"
+	"math"
 	"testing"
 )
 
@@ -43,5 +44,23 @@ func TestHalf(t *testing.T) {
 	odd := filled(5, 1, func(x, _ int) color.NRGBA { return color.NRGBA{uint8(x), 0, 0, 255} }).Half(true, false).Half(true, false).Half(true, false)
 	if odd.Width != 1 || odd.Height != 1 {
 		t.Errorf("%d × %d", odd.Width, odd.Height)
+	}
+}
+
+// TestEncode holds that the tables give what the formula does.
+func TestEncode(t *testing.T) {
+	for i := range 100_001 {
+		v := float32(i) / 100_000
+		if got, want := Encode(v), encode(float64(v)); got != want {
+			t.Fatalf("Encode(%g) = %d, want %d", v, got, want)
+		}
+	}
+	for i := range 256 {
+		if got := Encode(Linear(uint8(i))); got != uint8(i) {
+			t.Errorf("%d comes back as %d", i, got)
+		}
+	}
+	if Encode(-1) != 0 || Encode(2) != 255 || Encode(float32(math.NaN())) != 0 {
+		t.Error("values out of range")
 	}
 }
