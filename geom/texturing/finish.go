@@ -106,13 +106,20 @@ func (t *texturer) meet(s *seam, first, second []meeting) {
 	}
 }
 
+// What a texel of a patch is, if anything.
+const (
+	inside  = 1 + iota // in a triangle
+	beside             // next to one that is
+	foreign            // mixed with what the photo shows behind
+)
+
 // finisher works on the texels of one patch.
 type finisher struct {
 	t    *texturer
 	p    *patch
 	g    *page
 	add  []int16 // corrections, rgb, times fraction
-	have []uint8 // 1: inside a triangle, 2: beside one
+	have []uint8 // what a texel is
 	// The strip along seams: where its texels are, and the number of each texel's, from
 	// 1.
 	texels []int32
@@ -130,8 +137,9 @@ func (f *finisher) run(meetings []meeting) {
 		}
 		f.triangle(int(face))
 	}
-	f.outline()
+	f.border()
 	f.grow()
+	f.purify()
 	if len(meetings) > 0 {
 		f.number = make([]int32, n)
 		f.collect(meetings)
@@ -165,7 +173,7 @@ func (f *finisher) triangle(face int) {
 		x0, x1 := p.Row(y, f.p.w)
 		for x := x0; x < x1; x++ {
 			i := y*f.p.w + x
-			f.have[i] = 1
+			f.have[i] = inside
 			for k := range planes {
 				f.add[3*i+k] = fixedPoint(planes[k].At(x, y))
 			}
@@ -177,13 +185,15 @@ func fixedPoint(v float32) int16 {
 	return int16(min(max(math.Round(float64(v)*fraction), -32000), 32000))
 }
 
-// outline marks texels along the border, where triangles may be too thin to hold the
-// middle of one.
-func (f *finisher) outline() {
+// walk calls g for texels along the border of the patch, twice as many as it is long,
+// with the nodes at the ends of the edge, the share of the way, and the triangle beyond;
+// -1 for none.
+func (f *finisher) walk(g func(x, y float32, na, nb int32, share float32, beyond int32)) {
 	t := f.t
 	for _, face := range f.p.faces {
 		for k := range 3 {
-			if g := t.mesh.across[3*int(face)+k]; g >= 0 && t.labels[g] == f.p.view {
+			beyond := t.mesh.across[3*int(face)+k]
+			if beyond >= 0 && t.labels[beyond] == f.p.view {
 				continue
 			}
 			na, nb := t.nodes.of[3*int(face)+k], t.nodes.of[3*int(face)+(k+1)%3]
@@ -191,20 +201,91 @@ func (f *finisher) outline() {
 			n := int(2*max(abs32(b.x-a.x), abs32(b.y-a.y))) + 1
 			for i := range n + 1 {
 				share := float32(i) / float32(n)
-				x := min(max(int(a.x+(b.x-a.x)*share), 0), f.p.w-1)
-				y := min(max(int(a.y+(b.y-a.y)*share), 0), f.p.h-1)
-				at := y*f.p.w + x
-				if f.have[at] != 0 {
-					continue
-				}
-				f.have[at] = 1
-				for c := range int32(3) {
-					va, vb := t.leveling[3*na+c], t.leveling[3*nb+c]
-					f.add[3*at+int(c)] = fixedPoint(va + (vb-va)*share)
-				}
+				g(a.x+(b.x-a.x)*share, a.y+(b.y-a.y)*share, na, nb, share, beyond)
 			}
 		}
 	}
+}
+
+// border marks texels along the border, where triangles may be too thin to hold the
+// middle of one.
+func (f *finisher) border() {
+	level := f.t.leveling
+	f.walk(func(x, y float32, na, nb int32, share float32, _ int32) {
+		at := min(max(int(y), 0), f.p.h-1)*f.p.w + min(max(int(x), 0), f.p.w-1)
+		if f.have[at] != 0 {
+			return
+		}
+		f.have[at] = inside
+		for c := range int32(3) {
+			va, vb := level[3*na+c], level[3*nb+c]
+			f.add[3*at+int(c)] = fixedPoint(va + (vb-va)*share)
+		}
+	})
+}
+
+// mixture is how far from outlines, in texels, pixels are mixed with what is behind.
+const mixture = 1.2
+
+// purify gives texels along outlines on the photo the colours from farther inside.
+func (f *finisher) purify() {
+	var mixed []int
+	f.walk(func(x, y float32, _, _ int32, _ float32, beyond int32) {
+		if beyond < 0 || f.t.shows(f.p.view, int(beyond)) {
+			return
+		}
+		for j := max(int(y-mixture), 0); j <= min(int(y+mixture), f.p.h-1); j++ {
+			for i := max(int(x-mixture), 0); i <= min(int(x+mixture), f.p.w-1); i++ {
+				dx, dy := float32(i)+0.5-x, float32(j)+0.5-y
+				if at := j*f.p.w + i; dx*dx+dy*dy <= mixture*mixture && (f.have[at] == inside || f.have[at] == beside) {
+					f.have[at] = foreign
+					mixed = append(mixed, at)
+				}
+			}
+		}
+	})
+	// What is too thin stays as it is.
+	for round := 0; round < 4 && len(mixed) > 0; round++ {
+		mixed = f.replace(mixed)
+	}
+	for _, at := range mixed {
+		f.have[at] = inside
+	}
+}
+
+// replace gives texels the mean of those around them that are pure, and returns those
+// without any.
+func (f *finisher) replace(mixed []int) (left []int) {
+	var pure []int
+	for _, at := range mixed {
+		x, y := at%f.p.w, at/f.p.w
+		var sum [3]int
+		n := 0
+		for j := max(y-1, 0); j <= min(y+1, f.p.h-1); j++ {
+			for i := max(x-1, 0); i <= min(x+1, f.p.w-1); i++ {
+				if h := f.have[j*f.p.w+i]; h == inside || h == beside {
+					n++
+					c := f.g.pix[3*((f.p.y+j)*f.g.width+f.p.x+i):][:3]
+					for k := range sum {
+						sum[k] += int(c[k])
+					}
+				}
+			}
+		}
+		if n == 0 {
+			left = append(left, at)
+			continue
+		}
+		pure = append(pure, at)
+		c := f.g.pix[3*((f.p.y+y)*f.g.width+f.p.x+x):][:3]
+		for k := range sum {
+			c[k] = uint8((sum[k] + n/2) / n)
+		}
+	}
+	for _, at := range pure {
+		f.have[at] = inside
+	}
+	return left
 }
 
 // grow adds a texel all around: what lies between the border and the next middle of a
@@ -220,7 +301,7 @@ func (f *finisher) grow() {
 			n := int32(0)
 			for j := max(y-1, 0); j <= min(y+1, f.p.h-1); j++ {
 				for k := max(x-1, 0); k <= min(x+1, f.p.w-1); k++ {
-					if at := j*f.p.w + k; f.have[at] == 1 {
+					if at := j*f.p.w + k; f.have[at] == inside {
 						n++
 						for c := range 3 {
 							sum[c] += int32(f.add[3*at+c])
@@ -229,7 +310,7 @@ func (f *finisher) grow() {
 				}
 			}
 			if n > 0 {
-				f.have[i] = 2
+				f.have[i] = beside
 				for c := range 3 {
 					f.add[3*i+c] = int16(sum[c] / n)
 				}

@@ -13,7 +13,7 @@ const (
 	// steps is how many halvings of the detail cost as much as the surface itself.
 	steps = 4
 	// worst bounds that cost.
-	worst = 4
+	worst = 2
 	// rounds bounds how often labels are improved.
 	rounds = 12
 )
@@ -120,12 +120,11 @@ func (l *labeling) prepare() error {
 			s := t.sights.of(f)
 			best := float32(0)
 			for i := range s {
-				density[f*most+i] *= s[i].trust.factor()
 				best = max(best, density[f*most+i])
 			}
 			for i := range s {
-				cost := math.Log2(float64(best)/float64(density[f*most+i])) / steps
-				l.costs[f*most+i] = float32(min(cost, worst)) * t.mesh.area[f]
+				cost := min(math.Log2(float64(best)/float64(density[f*most+i]))/steps, worst) + s[i].trust.penalty()
+				l.costs[f*most+i] = float32(cost) * t.mesh.area[f]
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"sync"
 
 	"slate360.ai/worker/geom/camera"
 	"slate360.ai/worker/geom/scanline"
@@ -17,6 +18,7 @@ type site struct {
 	views     []View
 	gains     [][3]float64
 	fall      float64 // brightness lost at the corners
+	clouds    float64 // how much darker their shadows are, other ones in each photo
 	intruder  int     // the view in front of which something red passes; -1 for none
 	photos    map[int][]uint8
 }
@@ -68,16 +70,25 @@ func (s *site) box(x0, y0, x1, y1, top float64) {
 	s.grid(m, h, func(u, v float64) vec { return vec{x1, lerp(y0, y1, u), lerp(bottom, top, v)} })
 }
 
+// plainSite is the site with its photos drawn; it must not be changed.
+var plainSite = sync.OnceValue(func() *site {
+	s := newSite()
+	for v := range s.views {
+		s.photos[v] = s.draw(v)
+	}
+	return s
+})
+
 func newSite() *site {
 	s := &site{intruder: 9, fall: 0.25, photos: map[int][]uint8{}}
-	s.grid(80, 80, func(u, v float64) vec {
+	s.grid(60, 60, func(u, v float64) vec {
 		x, y := 40*u-20, 40*v-20
 		return vec{x, y, ground(x, y)}
 	})
 	s.box(-8, -6, -1, 2, 6)
 	s.box(4, 3, 9, 11, 4)
 	r := rand.New(rand.NewPCG(4, 7))
-	cam := camera.NewPinhole(640, 480, 560, 560, 320, 240)
+	cam := camera.NewPinhole(400, 300, 350, 350, 200, 150)
 	add := func(eye, target [3]float64) {
 		s.views = append(s.views, View{cam, camera.LookAt(eye, target, [3]float64{0, 0, 1})})
 		e := r.NormFloat64() * 0.12
@@ -131,7 +142,10 @@ func (s *site) draw(view int) []uint8 {
 			for x := x0; x < x1; x++ {
 				if d := w.At(x, y); d > depth[y*big.w+x] {
 					depth[y*big.w+x] = d
-					color[y*big.w+x] = truth(vec{float64(over[0].At(x, y) / d), float64(over[1].At(x, y) / d), float64(over[2].At(x, y) / d)})
+					p := vec{float64(over[0].At(x, y) / d), float64(over[1].At(x, y) / d), float64(over[2].At(x, y) / d)}
+					c := truth(p)
+					shadow := 1 + s.clouds*math.Sin(p[0]/7+float64(view))*math.Cos(p[1]/6+2*float64(view))
+					color[y*big.w+x] = [3]float64{c[0] * shadow, c[1] * shadow, c[2] * shadow}
 				}
 			}
 		}
@@ -150,7 +164,7 @@ func (s *site) draw(view int) []uint8 {
 					}
 				}
 				v := sum/(n*n)*light*s.gains[view][k] + r.NormFloat64()
-				if view == s.intruder && math.Hypot(float64(x)-330, float64(y)-250) < 45 {
+				if view == s.intruder && math.Hypot(float64(x)-206, float64(y)-156) < 40 {
 					v = [3]float64{200 + 50*float64((x+y)/3%2), 30, 25}[k]
 				}
 				out[3*(y*l.w+x)+k] = uint8(min(max(v+0.5, 0), 255))

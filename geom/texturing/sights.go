@@ -22,8 +22,12 @@ const (
 	another              // the photo shows something else there
 )
 
-// factor is what detail is worth. The last ones are for triangles that have no better.
+// factor is what detail is worth where more views than can be kept compete.
 func (t trust) factor() float32 { return [...]float32{1, 0.3, 0.02, 0.004}[t] }
+
+// penalty is added to the cost of a view. No seam saved is worth the last one, which is
+// for triangles that have no better.
+func (t trust) penalty() float64 { return [...]float64{0, 0.4, 3, 25}[t] }
 
 const (
 	// maxSights is how many views are kept for a triangle: of more, those with most
