@@ -38,7 +38,8 @@ type pair struct {
 }
 
 const (
-	maxPairs = 400_000
+	// fewPairs and pairsAView bound how many pairs there are.
+	fewPairs, pairsAView = 80_000, 200
 	// dark and light bound the colours that tell of exposure.
 	dark, light = 12, 243
 	// rough is the difference of logarithms from which a pair counts little.
@@ -68,8 +69,9 @@ func (t *texturer) expose() error {
 	for i := range weights {
 		weights[i] = 1
 	}
+	x := make([]float32, 3*(len(t.views)+2*len(groups)))
 	for range 6 {
-		if err := t.balance(pairs, weights); err != nil {
+		if err := t.balance(pairs, weights, x); err != nil {
 			return err
 		}
 		for i := range pairs {
@@ -89,13 +91,14 @@ func (t *tone) residue(p *pair) (e [3]float32) {
 	return e
 }
 
-// pairs gathers triangles seen by two views, of all alike, about maxPairs.
+// pairs gathers triangles seen by two views, of all alike, as many as are enough.
 func (t *texturer) pairs() []pair {
 	total := 0
 	for _, n := range t.sights.count {
 		total += int(n) * (int(n) - 1) / 2
 	}
-	step := max(1, (total+maxPairs-1)/maxPairs)
+	enough := fewPairs + pairsAView*len(t.views)
+	step := max(1, (total+enough-1)/enough)
 	var list []pair
 	at := 0
 	for f := range t.mesh.area {
@@ -133,9 +136,9 @@ func (t *texturer) pair(f int, a, b *sight) (p pair, ok bool) {
 	return p, true
 }
 
-// balance solves for gains and vignetting. The first column of unknowns is the mean of
-// the three channels, which vignetting shares; the rest are the channels' own.
-func (t *texturer) balance(pairs []pair, weights []float32) error {
+// balance solves for gains and vignetting, three columns for the channels; x is the
+// solution before, and after.
+func (t *texturer) balance(pairs []pair, weights, x []float32) error {
 	views, groups := len(t.views), len(t.tone.fall)
 	n := views + 2*groups
 	terms := func(p *pair) (at [6]int, c [6]float32) {
@@ -145,7 +148,7 @@ func (t *texturer) balance(pairs []pair, weights []float32) error {
 	}
 	// Without a weak pull to nothing, a factor for all photos would be free.
 	held := 1e-3 * float32(len(pairs)) / float32(views)
-	diagonal, b, x := make([]float32, n), make([]float32, 3*n), make([]float32, 3*n)
+	diagonal, b := make([]float32, n), make([]float32, 3*n)
 	for i := range diagonal {
 		diagonal[i] = held
 	}
@@ -177,7 +180,7 @@ func (t *texturer) balance(pairs []pair, weights []float32) error {
 		}
 		return t.ctx.Err()
 	}
-	if err := t.conjugate(3, times, diagonal, b, x, 1e-4, 60); err != nil {
+	if err := t.conjugate(3, times, diagonal, b, x, 1e-3, 40); err != nil {
 		return err
 	}
 	for g := range groups { // light falls off alike in all channels

@@ -341,7 +341,7 @@ func TestBlemishes(t *testing.T) {
 func TestCancel(t *testing.T) {
 	s := plainSite()
 	reports := 0
-	for stop := 0; ; stop += 3 {
+	for stop := 0; ; stop += 8 {
 		ctx, cancel := context.WithCancel(context.Background())
 		n, last := 0, 0.0
 		_, err := Texture(ctx, s.positions, s.triangles, s.views, s, Options{Workers: 2}, func(done float64) {
