@@ -1,6 +1,10 @@
 package texturing
 
-import "math"
+import (
+	"math"
+
+	"slate360.ai/worker/geom/texture"
+)
 
 // result gathers pages with their vertices and triangles.
 func (t *texturer) result() *Result {
@@ -60,4 +64,14 @@ func (t *texturer) addCells(page *Page, p *patch) {
 func (g *Page) vertex(m *mesh, v uint32, x, y float32) {
 	g.Positions = append(g.Positions, m.positions[3*v:][:3]...)
 	g.UV = append(g.UV, x/float32(g.Width), y/float32(g.Height))
+}
+
+// Image returns the texture as a picture, a copy.
+func (g *Page) Image() *texture.Image {
+	p := &texture.Image{Width: g.Width, Height: g.Height, Pix: make([]uint8, 4*g.Width*g.Height)}
+	for i := range g.Width * g.Height {
+		to, from := p.Pix[4*i:][:4], g.Pix[3*i:][:3]
+		to[0], to[1], to[2], to[3] = from[0], from[1], from[2], 255
+	}
+	return p
 }

@@ -41,6 +41,17 @@ func buried(p vec) bool {
 
 func ground(x, y float64) float64 { return 1.5*math.Sin(x/9) + 1.2*math.Cos(y/7) }
 
+// top is the height of the highest surface.
+func (s *site) top(x, y float64) float64 {
+	switch {
+	case x > -8 && x < -1 && y > -6 && y < 2:
+		return 6
+	case x > 4 && x < 9 && y > 3 && y < 11:
+		return 4
+	}
+	return ground(x, y)
+}
+
 // grid adds a surface over n × m squares; f places its points.
 func (s *site) grid(n, m int, f func(u, v float64) vec) {
 	first := uint32(len(s.positions) / 3)
