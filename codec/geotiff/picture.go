@@ -134,7 +134,8 @@ func (p photographic) coder() coder {
 func (p photographic) fields() []field {
 	return []field{
 		shorts(tagBits, 8, 8, 8), shorts(tagCompression, 7), shorts(tagPhotometric, 6), shorts(tagSamples, 3), shorts(tagSampleFormat, 1, 1, 1),
-		{tag: tagJPEGTables, kind: typeBytes, count: len(p.tables), data: p.tables}, shorts(tagSubsampling, 2, 2), shorts(tagPositioning, 1),
+		{tag: tagJPEGTables, kind: typeBytes, count: len(p.tables), data: p.tables},
+		shorts(tagSubsampling, 2, 2), shorts(tagPositioning, 1),
 	}
 }
 

@@ -37,11 +37,7 @@ func (t *texturer) fill(g *page) error {
 		l, up := levels[i], levels[i+1]
 		err := t.each(l.height, 128, func(y0, y1 int) {
 			for y := y0; y < y1; y++ {
-				for x := range l.width {
-					if at := y*l.width + x; !l.filled[at] {
-						copy(l.pix[3*at:][:3], up.pix[3*(y/2*up.width+x/2):][:3])
-					}
-				}
+				l.pull(up, y)
 			}
 		})
 		if err != nil {
@@ -49,6 +45,26 @@ func (t *texturer) fill(g *page) error {
 		}
 	}
 	return nil
+}
+
+// pull fills the empty texels of a row from the next smaller page, which has none left,
+// smoothly: a page is smaller as a file then.
+func (g *page) pull(up *page, y int) {
+	y0 := y / 2
+	y1 := min(max(y0-1+2*(y%2), 0), up.height-1)
+	for x := range g.width {
+		at := y*g.width + x
+		if g.filled[at] {
+			continue
+		}
+		x0 := x / 2
+		x1 := min(max(x0-1+2*(x%2), 0), up.width-1)
+		for k := range 3 {
+			a, b := uint32(up.pix[3*(y0*up.width+x0)+k]), uint32(up.pix[3*(y0*up.width+x1)+k])
+			c, d := uint32(up.pix[3*(y1*up.width+x0)+k]), uint32(up.pix[3*(y1*up.width+x1)+k])
+			g.pix[3*at+k] = uint8((9*a + 3*b + 3*c + d + 8) / 16)
+		}
+	}
 }
 
 // push sets a row of the next smaller page.

@@ -340,7 +340,7 @@ func TestBlemishes(t *testing.T) {
 // TestCancel ends the work at each report of progress, and in a photo that waits.
 func TestCancel(t *testing.T) {
 	s := plainSite()
-	reports := 0
+	var reports int
 	for stop := 0; ; stop += 8 {
 		ctx, cancel := context.WithCancel(context.Background())
 		n, last := 0, 0.0
