@@ -169,7 +169,7 @@ func TestStopAmidFeatures(t *testing.T) {
 	dir := castle(t, 3)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	errStop := errors.New("stopped on purpose")
-	def := Definition()
+	def := stages()
 	def.Stages = def.Stages[:2]
 	find := def.Stages[1].Engines[0].Run
 	def.Stages[1].Engines[0].Run = func(stage context.Context, s *pipeline.Context) error {

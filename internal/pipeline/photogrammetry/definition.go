@@ -35,14 +35,10 @@ const (
 	productFrame     = "frame.json"
 	// productUndistorted is a dense workspace of COLMAP's: images/, sparse/, stereo/.
 	productUndistorted = "undistorted"
-	// productDepth has the depth maps, as in a dense workspace's stereo/.
-	productDepth = "depth"
-	// productDense is the fused cloud, with the views of each point beside it.
-	productDense      = "dense.ply"
-	productVisibility = "dense.ply.vis"
-	productSurface    = "surface.ply"
-	productTextured   = "textured.glb"
-	productCloud      = "dense.laz"
+	// productSurface is the mesh, productTextured the same with textures, y up.
+	productSurface  = "surface.ply"
+	productTextured = "textured.glb"
+	productCloud    = "dense.laz"
 )
 
 // The names of the parts: what their stages and analysis begin with.
@@ -109,25 +105,24 @@ func stages() pipeline.Definition {
 				Engines: append(native(runUndistort), byCOLMAP(runUndistortCOLMAP)...),
 			},
 			{
-				Name: "depth", Title: "Finding depth", Weight: 20, Version: 1,
-				Inputs: []string{productUndistorted}, Outputs: []string{productDepth}, Memory: depthMemory,
-				Enabled: wantsDense, Depends: dependsOnQuality, Engines: native(runDepth),
-			},
-			{
-				Name: "fusion", Title: "Fusing depth", Weight: 2, Version: 1,
-				Inputs: []string{productUndistorted, productDepth}, Outputs: []string{productDense, productVisibility}, Memory: fusionMemory,
-				Enabled: wantsDense, Depends: dependsOnQuality, Engines: native(runFusion),
+				Name: "dense", Title: "Finding depth", Weight: 20, Version: 1,
+				Inputs: []string{productUndistorted}, Outputs: []string{productDense, productVisibility, productStereo}, Memory: denseMemory,
+				Enabled: wantsDense, Depends: dependsOnQuality,
+				// COLMAP's is the best where there is a GPU; OpenMVS on request, since it
+				// is slower than ours on the same processors.
+				Engines: slices.Concat([]pipeline.Engine{{Name: engineCOLMAP, Available: availableCUDA, Run: runDenseCOLMAP}},
+					native(runDense), byOpenMVS(runDenseOpenMVS)),
 			},
 			{
 				Name: "surface", Title: "Making the surface", Weight: 8, Version: 1,
 				Inputs: []string{productUndistorted, productDense, productVisibility}, Outputs: []string{productSurface}, Memory: surfaceMemory,
-				Enabled: wantsSurface, Depends: nothing, Engines: native(runSurface),
+				Enabled: wantsSurface, Depends: nothing, Engines: append(native(runSurface), byOpenMVS(runSurfaceOpenMVS)...),
 			},
 			{
 				Name: "texture", Title: "Texturing", Weight: 5, Version: 1,
 				Inputs: []string{productUndistorted, productSurface}, Outputs: []string{productTextured}, Memory: textureMemory,
 				Enabled: wantsSurface, Depends: func(o job.Options) any { return []any{o.Quality, o.Wants(job.TypeOBJ)} },
-				Engines: native(runTexture),
+				Engines: append(native(runTexture), byOpenMVS(runTextureOpenMVS)...),
 			},
 			{
 				Name: "ortho", Title: "Drawing orthophoto", Weight: 2, Version: 1,
@@ -190,6 +185,11 @@ func placeMesh(o *job.Options, product func(name string) string) error {
 	}
 	o.Origin = &job.Origin{Lat: frame.Latitude, Lon: frame.Longitude, Height: frame.Height, Heading: heading}
 	return nil
+}
+
+// byOpenMVS is the engine of a stage that OpenMVS can do.
+func byOpenMVS(run func(ctx context.Context, s *pipeline.Context) error) []pipeline.Engine {
+	return []pipeline.Engine{{Name: engineOpenMVS, Available: engine.Available(engineOpenMVS), Run: run}}
 }
 
 func nothing(job.Options) any { return nil }

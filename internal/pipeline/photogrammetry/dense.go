@@ -4,30 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 
 	"slate360.ai/worker/codec/colmap"
 	"slate360.ai/worker/geom/mvs"
 	"slate360.ai/worker/geom/mvs/workspace"
-	"slate360.ai/worker/internal/job"
 	"slate360.ai/worker/internal/pipeline"
 )
 
-// depthSide is the longest side of the photos that depth is found in, in pixels: at
-// default quality some 1,600, where surfaces are a third of the photos' resolution
-// and a depth map costs a sixth.
-func depthSide(o job.Options) int { return int(math.Round(600 * math.Pow(3.4, o.Quality))) }
-
 // openDepth opens the undistorted photos at the size of depth maps.
 func openDepth(s *pipeline.Context) (*workspace.Workspace, error) {
-	return workspace.Open(s.Product(productUndistorted), workspace.Options{Side: depthSide(s.Options()), Maps: s.Product(productDepth)})
+	return workspace.Open(s.Product(productUndistorted), workspace.Options{Side: denseSide(s.Options()), Maps: s.Product(productStereo)})
 }
 
 // viewPixels is how many pixels the largest view has at the size of depth maps.
 func viewPixels(s *pipeline.Context) int64 {
-	side := int64(depthSide(s.Options()))
+	side := int64(denseSide(s.Options()))
 	most := side * side * 3 / 4
 	if w, err := openDepth(s); err == nil {
 		most = 0
@@ -38,21 +31,34 @@ func viewPixels(s *pipeline.Context) int64 {
 	return most
 }
 
+// denseMemory is that of the larger half: maps, then the cloud.
+func denseMemory(s *pipeline.Context) int64 { return max(depthMemory(s), fusionMemory(s)) }
+
 func depthMemory(s *pipeline.Context) int64 {
 	const sources = 6
 	return 256<<20 + mvs.Bytes(viewPixels(s), sources)
 }
 
-// runDepth finds the depth map of each photo.
-func runDepth(ctx context.Context, s *pipeline.Context) error {
-	if err := os.MkdirAll(s.Product(productDepth), 0o777); err != nil {
+// depthShare is the part of the time that depth maps take; fusion takes the rest.
+const depthShare = 0.92
+
+// runDense finds the depth map of each photo, and joins them to a cloud.
+func runDense(ctx context.Context, s *pipeline.Context) error {
+	if err := findDepth(ctx, s); err != nil {
+		return err
+	}
+	return fuseDepth(ctx, s)
+}
+
+func findDepth(ctx context.Context, s *pipeline.Context) error {
+	if err := os.MkdirAll(s.Product(productStereo), 0o777); err != nil {
 		return err
 	}
 	w, err := openDepth(s)
 	if err != nil {
 		return err
 	}
-	err = mvs.Estimate(ctx, w.Views(), w, w, mvs.Options{Workers: s.Workers()}, func(done float64) { s.Progress(done, 1) })
+	err = mvs.Estimate(ctx, w.Views(), w, w, mvs.Options{Workers: s.Workers()}, func(done float64) { s.Progress(depthShare*done, 1) })
 	if errors.Is(err, mvs.ErrNoViews) {
 		return pipeline.BadInput(errors.New("no two photos show enough of the same from different places"),
 			"photograph with more overlap (60 % and more), and move between photos instead of turning")
@@ -60,7 +66,7 @@ func runDepth(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
-	return dropPhotometric(s.Product(productDepth))
+	return dropPhotometric(s.Product(productStereo))
 }
 
 // dropPhotometric removes the maps of the first pass: those of the second are made of
@@ -98,13 +104,12 @@ func fusionMemory(s *pipeline.Context) int64 {
 	return viewPixels(s) * (maps*mapBytes + views*fusedBytes/2)
 }
 
-// runFusion joins the depth maps to a cloud.
-func runFusion(ctx context.Context, s *pipeline.Context) error {
+func fuseDepth(ctx context.Context, s *pipeline.Context) error {
 	w, err := openDepth(s)
 	if err != nil {
 		return err
 	}
-	cloud, err := mvs.Fuse(ctx, w.Views(), w, w, mvs.FuseOptions{Workers: s.Workers()}, func(done float64) { s.Progress(done, 1) })
+	cloud, err := mvs.Fuse(ctx, w.Views(), w, w, mvs.FuseOptions{Workers: s.Workers()}, func(done float64) { s.Progress(depthShare+(1-depthShare)*done, 1) })
 	if err != nil {
 		return err
 	}

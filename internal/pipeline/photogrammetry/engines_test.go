@@ -1,9 +1,12 @@
 package photogrammetry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,7 +121,7 @@ esac`, "colmap")
 	}
 	ws := valueOf(got[0], "workspace_path")
 	want := []string{
-		"colmap patch_match_stereo --workspace_path WS --workspace_format COLMAP --PatchMatchStereo.geom_consistency true --PatchMatchStereo.max_image_size 2425 --PatchMatchStereo.cache_size 4.0",
+		"colmap patch_match_stereo --workspace_path WS --workspace_format COLMAP --PatchMatchStereo.geom_consistency true --PatchMatchStereo.max_image_size 1597 --PatchMatchStereo.cache_size 4.0",
 		"colmap stereo_fusion --workspace_path WS --workspace_format COLMAP --input_type geometric --output_path WS/fused.ply --StereoFusion.cache_size 4.0",
 	}
 	for i := range got {
@@ -147,11 +150,12 @@ func cloudOfOpenMVS() string {
 
 func TestOpenMVS(t *testing.T) {
 	cloud := write(t, t.TempDir(), "cloud.ply", []byte(cloudOfOpenMVS()))
+	model := texturedModel(t)
 	log := recorder(t, `case "$(basename "$0")" in
 DensifyPointCloud) cp '`+cloud+`' scene_dense.ply; echo "Fused depth-maps 2 (100%, 1s)" ;;
 ReconstructMesh) echo mesh > scene_mesh.ply ;;
 RefineMesh) test -e scene_mesh.ply && echo refined > scene_refined.ply ;;
-TextureMesh) echo obj > textured/textured.obj ;;
+TextureMesh) cp '`+model+`'/* textured ;;
 esac`, openMVSPrograms...)
 	tests := []struct {
 		name            string
@@ -193,7 +197,36 @@ esac`, openMVSPrograms...)
 			if test.name == "dense" {
 				checkFused(t, products)
 			}
+			if test.name == "texture" {
+				checkTextured(t, products)
+			}
 		})
+	}
+}
+
+// texturedModel is what TextureMesh writes, of one triangle.
+func texturedModel(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "textured.obj", []byte("mtllib textured.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 2\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3\n"))
+	write(t, dir, "textured.mtl", []byte("newmtl m\nmap_Kd m.jpg\n"))
+	var picture bytes.Buffer
+	if err := jpeg.Encode(&picture, image.NewGray(image.Rect(0, 0, 4, 4)), nil); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "m.jpg", picture.Bytes())
+	return dir
+}
+
+// checkTextured reads the textured surface as later stages do.
+func checkTextured(t *testing.T, products string) {
+	t.Helper()
+	parts, err := orthoParts(filepath.Join(products, productTextured))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parts) != 1 || !slices.Equal(parts[0].Positions, []float32{0, 0, 0, 1, 0, 0, 0, 1, 2}) || parts[0].Texture.Width != 4 {
+		t.Errorf("%d parts, the first %v", len(parts), parts[0].Positions)
 	}
 }
 

@@ -159,7 +159,7 @@ type trial struct {
 // run runs the stages and returns the result and where the products are.
 func (r trial) run(t *testing.T) (result job.Result, products string, err error) {
 	t.Helper()
-	def := Definition()
+	def := stages()
 	var inputs []string
 	var kept []pipeline.Stage
 	for _, s := range def.Stages {

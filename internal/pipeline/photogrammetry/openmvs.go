@@ -17,12 +17,6 @@ import (
 
 const engineOpenMVS = "openmvs"
 
-// Products of the mesh and texture stages.
-const (
-	productSurface  = "surface.ply"
-	productTextured = "textured" // textured.obj, textured.mtl and textures
-)
-
 // openmvs runs OpenMVS' programs in a workspace. They lie in one folder, which need
 // not be on PATH.
 type openmvs struct {
@@ -31,8 +25,11 @@ type openmvs struct {
 	ws  string
 }
 
-// texturedName is the OBJ in the product of the texture stage.
-const texturedName = "textured.obj"
+// texturedFolder is where OpenMVS writes texturedName, with its materials and textures.
+const (
+	texturedFolder = "textured"
+	texturedName   = "textured.obj"
+)
 
 func openOpenMVS(ctx context.Context, s *pipeline.Context) (*openmvs, error) {
 	found, err := engine.Find(engineOpenMVS)
@@ -156,7 +153,7 @@ func runTextureOpenMVS(ctx context.Context, s *pipeline.Context) error {
 	if err := os.Symlink(s.Product(productSurface), filepath.Join(o.ws, productSurface)); err != nil {
 		return fmt.Errorf("link mesh: %w", err)
 	}
-	out := filepath.Join(o.ws, productTextured)
+	out := filepath.Join(o.ws, texturedFolder)
 	if err := os.MkdirAll(out, 0o777); err != nil {
 		return err
 	}
@@ -167,5 +164,9 @@ func runTextureOpenMVS(ctx context.Context, s *pipeline.Context) error {
 	if _, err := os.Stat(filepath.Join(out, texturedName)); err != nil {
 		return errors.New("TextureMesh has ended without an error, and without an OBJ")
 	}
-	return os.Rename(out, s.Product(productTextured))
+	pages, textures, err := readTexturedOBJ(out)
+	if err != nil {
+		return fmt.Errorf("what TextureMesh wrote: %w", err)
+	}
+	return deliverTextured(s, pages, textures)
 }

@@ -74,13 +74,64 @@ func runTexture(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writeTextured(s.Product(productTextured), r.Pages, pages); err != nil {
+	return deliverTextured(s, r.Pages, pages)
+}
+
+// deliverTextured writes the product, and the OBJ where that is wanted.
+func deliverTextured(s *pipeline.Context, pages []texturing.Page, textures [][]byte) error {
+	if err := writeTextured(s.Product(productTextured), pages, textures); err != nil {
 		return err
 	}
 	if !s.Options().Wants(job.TypeOBJ) {
 		return nil
 	}
-	return publishOBJ(s, r.Pages, pages)
+	return publishOBJ(s, pages, textures)
+}
+
+// readTexturedOBJ reads a textured model as another program wrote it: a page for each
+// of its textures.
+func readTexturedOBJ(dir string) (pages []texturing.Page, textures [][]byte, err error) {
+	data, err := os.ReadFile(filepath.Join(dir, texturedName))
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	d, err := obj.Read(data, obj.Options{File: func(name string) ([]byte, error) { return root.ReadFile(name) }})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range d.Meshes {
+		for _, p := range m.Primitives {
+			page, texture, err := pageOf(d, p)
+			if err != nil {
+				return nil, nil, err
+			}
+			pages, textures = append(pages, page), append(textures, texture)
+		}
+	}
+	return pages, textures, nil
+}
+
+func pageOf(d *gltf.Document, p *gltf.Primitive) (page texturing.Page, texture []byte, err error) {
+	uv, ok := p.Attributes["TEXCOORD_0"]
+	if !ok || p.Material == nil || d.Materials[*p.Material].PBR.BaseColorTexture == nil || p.Indices == nil {
+		return page, nil, errors.New("a part of the model has no texture")
+	}
+	if page.Positions, err = d.Floats(p.Attributes["POSITION"]); err != nil {
+		return page, nil, err
+	}
+	if page.UV, err = d.Floats(uv); err != nil {
+		return page, nil, err
+	}
+	if page.Triangles, err = d.Indices(*p.Indices); err != nil {
+		return page, nil, err
+	}
+	t := d.Textures[d.Materials[*p.Material].PBR.BaseColorTexture.Index]
+	return page, d.BufferViews[*d.Images[*t.Source].BufferView].Data, nil
 }
 
 // pageQuality is the JPEG quality of textures: the mesh pipeline compresses them for
