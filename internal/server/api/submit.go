@@ -188,7 +188,7 @@ func (t *ticket) check() error {
 	var option *job.OptionError
 	switch {
 	case errors.As(err, &option):
-		return bad("options."+option.Field, "%v", err)
+		return bad(strings.TrimSuffix("options."+option.Field, "."), "%v", err)
 	case err != nil:
 		return bad("options", "%v", err)
 	}

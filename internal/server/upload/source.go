@@ -106,10 +106,12 @@ func (b *Batch) Add(rel string, r io.Reader) (err error) {
 			}
 			admitted = b.bytes + step
 		}
+		if b.bytes += int64(n); b.bytes > b.s.o.MaxBytes {
+			return tooLarge(b.s.o.MaxBytes)
+		}
 		if _, err := out.Write(buf[:n]); err != nil {
 			return fmt.Errorf("write upload: %w", err)
 		}
-		b.bytes += int64(n)
 		b.s.o.Received(int64(n))
 		if errors.Is(readErr, io.EOF) {
 			break

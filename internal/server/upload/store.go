@@ -339,3 +339,14 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, needed func(ctx contex
 	}
 	return nil
 }
+
+// Offset is how many bytes of an upload are here, -1 where there is no such upload.
+func (s *Store) Offset(id string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files[id]
+	if f == nil {
+		return -1
+	}
+	return f.offset
+}

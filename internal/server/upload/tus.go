@@ -301,15 +301,14 @@ func (u *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader)
 	if _, err := out.Seek(offset, io.SeekStart); err != nil {
 		return 0, fmt.Errorf("write upload: %w", err)
 	}
-	var to io.Writer = struct{ io.Writer }{out}
+	var to io.Writer = counting{out, u.s.o.Received}
 	var sum hash.Hash
 	check, _ := ctx.Value(checksumKey{}).(*checksum)
 	if check != nil {
 		sum = check.make()
-		to = io.MultiWriter(out, sum)
+		to = io.MultiWriter(to, sum)
 	}
 	n, err := io.CopyBuffer(to, src, make([]byte, copyBuffer))
-	u.s.o.Received(n)
 	if check != nil && (err != nil || string(sum.Sum(nil)) != string(check.want)) {
 		err = errors.Join(err, errChecksum(), out.Truncate(offset))
 		n = 0
@@ -317,6 +316,18 @@ func (u *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader)
 	u.s.mu.Lock()
 	u.f.offset = offset + n
 	u.s.mu.Unlock()
+	return n, err
+}
+
+// counting tells of what is written.
+type counting struct {
+	w    io.Writer
+	told func(n int64)
+}
+
+func (c counting) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.told(int64(n))
 	return n, err
 }
 
