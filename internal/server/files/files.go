@@ -75,7 +75,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, prefix, rel strin
 	case errors.Is(err, errUnsatisfiable) && r.Header.Get("If-Range") == "":
 		return problem.New(http.StatusRequestedRangeNotSatisfiable, "the range lies outside of the %d bytes of the file", info.Size).
 			In("Range").With("Content-Range", fmt.Sprintf("bytes */%d", info.Size))
-	case errors.Is(err, errRangeSyntax):
+	case errors.Is(err, errRangeSyntax), err == nil && ranges == nil:
 		r.Header.Del("Range") // one that cannot be read is ignored (RFC 9110, 14.2)
 	}
 	describe(w.Header(), rel, info)
