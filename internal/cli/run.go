@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"slate360.ai/worker/internal/callback"
 	"slate360.ai/worker/internal/config"
 	"slate360.ai/worker/internal/host"
+	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/record"
 	"slate360.ai/worker/internal/source"
 	"slate360.ai/worker/internal/sqlite"
 	"slate360.ai/worker/internal/storage"
+	"slate360.ai/worker/internal/telemetry"
 	"slate360.ai/worker/internal/worker"
 )
 
@@ -201,7 +202,13 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 	if !c.LocalStorage() {
 		o.Checkpoints = s.storage
 	}
-	server := &httpServer{p: p, c: c, s: s, name: name, metrics: metrics, log: log}
+	tracer, flush, err := telemetry.Start(ctx, telemetry.Options{Version: p.Build.identity(), Instance: name, Logger: log})
+	if err != nil {
+		return &pipeline.ConfigError{Err: err, Hint: "check OTEL_EXPORTER_OTLP_ENDPOINT"}
+	}
+	defer func() { flushTraces(ctx, flush, log) }()
+	o.Tracer = tracer
+	server := &httpServer{p: p, c: c, s: s, name: name, metrics: metrics, tracer: tracer, log: log}
 	if c.Addr != "" {
 		server.observe(&o)
 	}
@@ -237,6 +244,17 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 	return nil
 }
 
+// flushTimeout is what traces get to be sent at the end.
+const flushTimeout = 3 * time.Second
+
+func flushTraces(ctx context.Context, flush func(context.Context) error, log *slog.Logger) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := flush(last); err != nil {
+		log.Warn("the last traces were not sent", "error", err)
+	}
+}
+
 // maxStalled gives RunOptions' number for ours, where 0 is never.
 func maxStalled(n int) int {
 	if n == 0 {
@@ -255,30 +273,6 @@ func (p *Program) fetchOptions(ctx context.Context, c config.Config) (source.Fet
 		Limits: sourceLimits(c),
 		Allow:  c.SourceAllow, AllowFiles: c.EmbeddedQueue(), S3: s3,
 	}, nil
-}
-
-// depth counts the jobs in the queue when metrics are asked for.
-func depth(q queue.Queue) prometheus.Collector { return &depthCollector{q: q} }
-
-type depthCollector struct{ q queue.Queue }
-
-var depthDesc = prometheus.NewDesc("slate360_queue_jobs", "Jobs in the queue, by state.", []string{"state"}, nil)
-
-// Describe is of prometheus.Collector.
-func (*depthCollector) Describe(ch chan<- *prometheus.Desc) { ch <- depthDesc }
-
-// Collect is of prometheus.Collector.
-func (d *depthCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	counts, err := d.q.Counts(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(depthDesc, err)
-		return
-	}
-	for state, n := range counts {
-		ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(n), string(state))
-	}
 }
 
 // notify tells the service manager, where there is one (sd_notify(3)).

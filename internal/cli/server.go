@@ -18,9 +18,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
 
 	"slate360.ai/worker/internal/config"
 	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/internal/ops/gpu"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/server/api"
 	"slate360.ai/worker/internal/server/audit"
@@ -40,9 +42,11 @@ type httpServer struct {
 	s       *services
 	name    string // of the worker
 	metrics *worker.Metrics
+	tracer  trace.Tracer
 	log     *slog.Logger
 
 	jobs *jobs.Service
+	gpus *gpu.Reader
 }
 
 // observe lets the worker tell the server how its jobs stand.
@@ -51,6 +55,7 @@ func (h *httpServer) observe(o *worker.Options) {
 		Queue: h.s.queue, Records: h.s.records, Storage: h.s.storage, Kind: h.kind, Stages: h.stages,
 		Mirror: h.c.EmbeddedRecords() && !h.c.EmbeddedQueue(), Logger: h.log,
 	})
+	h.gpus = gpu.NewReader()
 	o.Observe, o.Line = h.jobs.Observe, h.jobs.Line
 }
 
@@ -167,7 +172,7 @@ func (h *httpServer) open(w *worker.Worker, listener net.Listener) (*api.Server,
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(h.metrics.Collectors()...)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), depth(h.s.queue))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &machineCollector{h: h})
 	server, err := api.New(api.Options{
 		Build: h.p.Build.identity(), Jobs: h.jobs, Queue: h.s.queue, Records: h.s.records, Storage: h.s.storage, Uploads: uploads,
 		Auth: authenticator, Share: share.NewSigner(auth.Key(key, "share")), Audit: log, Origins: h.c.Origins,
@@ -184,11 +189,12 @@ func (h *httpServer) open(w *worker.Worker, listener net.Listener) (*api.Server,
 		Worker: func() []api.WorkerInfo {
 			return []api.WorkerInfo{{Name: h.name, Local: true, Concurrency: h.c.Concurrency, Active: w.Running(), Taking: w.Ready(), Jobs: []string{}}}
 		},
-		System: h.system(), Features: h.features(), Logger: h.log,
+		System: h.system(), Features: h.features(), Tracer: h.tracer, Logger: h.log,
 	})
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, log.Close())
 	}
+	registry.MustRegister(server.Collectors()...)
 	return server, uploads, log, nil
 }
 

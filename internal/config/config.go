@@ -49,7 +49,9 @@ type Variable struct {
 }
 
 // Variables lists all variables that the program reads.
-func Variables() []Variable { return append(append(baseVariables(), serviceVariables()...), serverVariables()...) }
+func Variables() []Variable {
+	return append(append(baseVariables(), serviceVariables()...), serverVariables()...)
+}
 
 func baseVariables() []Variable {
 	return []Variable{

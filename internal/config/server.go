@@ -64,6 +64,11 @@ func serverVariables() []Variable {
 				return err
 			},
 		},
+		{
+			Name: "OTEL_EXPORTER_OTLP_ENDPOINT", Default: "no traces", Example: "http://localhost:4318",
+			Doc: "Where OpenTelemetry traces go, over HTTP; the other OTEL_ variables hold, too.",
+			set: func(_ *Config, v string) error { return checkURL(v, "https", "http") },
+		},
 		size("SLATE360_MAX_UPLOAD", "500G", "100G", "Most bytes of one upload, and of all files of a form.", func(c *Config) *int64 { return &c.MaxUpload }),
 		duration("SLATE360_UPLOAD_TTL", "24h", "24h", "How long an upload is kept that nobody goes on with, and that of a job that failed.",
 			time.Minute, 90*24*time.Hour, func(c *Config) *time.Duration { return &c.UploadTTL }),

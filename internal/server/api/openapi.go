@@ -34,7 +34,9 @@ func (s *Server) describeStreams() {
 	}
 	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}
 	binary := map[string]*huma.MediaType{"application/octet-stream": {}}
-	schema := func(v *huma.Schema) map[string]*huma.MediaType { return map[string]*huma.MediaType{"text/event-stream": {Schema: v}} }
+	schema := func(v *huma.Schema) map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{"text/event-stream": {Schema: v}}
+	}
 	text := &huma.Schema{Type: "string", Description: "Events job (Job), progress (Progress), log (LogLine), removed, queue, ping; data is JSON. Last-Event-ID goes on after an event."}
 	// The schemas of what is in the events are part of the document, for clients.
 	doc.Components.Schemas.Schema(typeOf[jobs.Progress](), true, "Progress")

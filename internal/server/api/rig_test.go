@@ -15,9 +15,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"slate360.ai/worker/internal/job"
 	"slate360.ai/worker/internal/pipeline"
@@ -53,9 +54,8 @@ type rig struct {
 	http    *httptest.Server
 	url     string
 	// block holds up the pipeline of text files ("xyz") until it is closed; nil does not.
-	block chan struct{}
-	// received counts the bytes of uploads that came in.
-	received atomic.Int64
+	block  chan struct{}
+	tracer trace.Tracer
 }
 
 // settings of a rig.
@@ -87,7 +87,6 @@ func newRig(t testing.TB, set settings) *rig {
 	t.Cleanup(func() { r.storage.Close() })
 	uo := upload.Options{
 		Dir: filepath.Join(r.dir, "uploads"), MaxBytes: 1 << 30, MaxFiles: 1000, MaxPending: 1000, TTL: time.Hour, Storage: r.storage, Local: true,
-		Received: func(n int64) { r.received.Add(n) },
 	}
 	if set.uploads != nil {
 		set.uploads(&uo)
@@ -173,7 +172,7 @@ func (r *rig) work() {
 			return pipeline.Definition{}, false
 		},
 		Fetch: source.FetchOptions{AllowFiles: true}, Memory: 2 << 30, Workers: 2, DrainTimeout: time.Millisecond,
-		Run: queue.RunOptions{Name: "test"}, Observe: r.jobs.Observe, Line: r.jobs.Line,
+		Run: queue.RunOptions{Name: "test"}, Observe: r.jobs.Observe, Line: r.jobs.Line, Tracer: r.tracer,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -278,7 +277,7 @@ func (r *rig) want(a answer, status int, v any) {
 
 // refuse fails the test where the answer is no problem of a status.
 func (r *rig) refuse(a answer, status int) (p struct {
-	Status                     int
+	Status                    int
 	Type, Detail, Field, Hint string
 }) {
 	r.t.Helper()

@@ -82,6 +82,7 @@ type Server struct {
 	handler http.Handler
 	started time.Time
 	streams streams
+	metrics *metrics
 	// closing is done when streams have to end.
 	closing context.Context
 	close   context.CancelFunc
@@ -102,10 +103,11 @@ func New(o Options) (*Server, error) {
 		o.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	s := &Server{
-		o: o, log: o.Logger, files: files.New(o.Storage, nil), limit: auth.NewLimiter(o.RatePerSecond, o.RateBurst),
+		o: o, log: o.Logger, metrics: newMetrics(o.Uploads.Received), limit: auth.NewLimiter(o.RatePerSecond, o.RateBurst),
 		logins: auth.NewLimiter(loginsPerSecond, loginsAtOnce),
 	}
 	s.started = time.Now()
+	s.files = files.New(o.Storage, func(n int64) { s.metrics.sent.Add(float64(n)) })
 	s.closing, s.close = context.WithCancel(context.Background())
 	tus, err := o.Uploads.Handler()
 	if err != nil {
@@ -137,7 +139,7 @@ func New(o Options) (*Server, error) {
 	root.Handle("/share/{token}", s.secured(http.HandlerFunc(s.sharedPage)))
 	root.Handle("/share/{token}/{path...}", s.secured(http.HandlerFunc(s.shared)))
 	root.Handle("/", s.secured(http.HandlerFunc(s.page)))
-	s.handler = s.recovered(s.hostChecked(root))
+	s.handler = s.measured(s.recovered(s.hostChecked(root)))
 	return s, nil
 }
 
@@ -290,4 +292,3 @@ func (s *Server) failed(err error) error {
 	return problem.New(http.StatusServiceUnavailable, "queue, records or storage did not answer as they should; the log of the server says why").
 		Advise("try again; /ready says which part cannot be reached").With("Retry-After", "5")
 }
-

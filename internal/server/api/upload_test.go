@@ -80,11 +80,11 @@ func (r *rig) patchAndDie(path string, at int, announced int, data []byte) {
 	defer conn.Close()
 	head := fmt.Sprintf("PATCH %s HTTP/1.1\r\nHost: %s\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: %d\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: %d\r\n\r\n",
 		path, u.Host, at, announced)
-	want := r.received.Load() + int64(len(data))
+	want := r.uploads.Received() + int64(len(data))
 	if _, err := conn.Write(append([]byte(head), data...)); err != nil {
 		r.t.Fatal(err)
 	}
-	r.eventually("the part has come in", func() bool { return r.received.Load() >= want })
+	r.eventually("the part has come in", func() bool { return r.uploads.Received() >= want })
 	if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
 		r.t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (b *Batch) Add(rel string, r io.Reader) (err error) {
 		if _, err := out.Write(buf[:n]); err != nil {
 			return fmt.Errorf("write upload: %w", err)
 		}
-		b.s.o.Received(int64(n))
+		b.s.in.Add(int64(n))
 		if errors.Is(readErr, io.EOF) {
 			break
 		}

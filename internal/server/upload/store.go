@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"slate360.ai/worker/internal/format"
@@ -47,14 +48,13 @@ type Options struct {
 	Storage storage.Store
 	Local   bool
 	Logger  *slog.Logger
-	// Received is told of the bytes that came in; nil is nobody.
-	Received func(n int64)
 }
 
 // Store keeps uploads.
 type Store struct {
 	o   Options
 	log *slog.Logger
+	in  atomic.Int64 // bytes that came in
 
 	mu    sync.Mutex
 	files map[string]*file // by the ID of the upload
@@ -94,9 +94,6 @@ const (
 func Open(o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Received == nil {
-		o.Received = func(int64) {}
 	}
 	for _, dir := range []string{partialDir, jobsDir} {
 		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o700); err != nil {
@@ -148,6 +145,9 @@ func (s *Store) load() error {
 
 // MaxBytes is the most that one upload may have.
 func (s *Store) MaxBytes() int64 { return s.o.MaxBytes }
+
+// Received is how many bytes came in so far.
+func (s *Store) Received() int64 { return s.in.Load() }
 
 // Count counts an upload that goes to the storage by itself against the quota.
 func (s *Store) Count(p auth.Principal, size int64) error {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -301,7 +302,7 @@ func (u *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader)
 	if _, err := out.Seek(offset, io.SeekStart); err != nil {
 		return 0, fmt.Errorf("write upload: %w", err)
 	}
-	var to io.Writer = counting{out, u.s.o.Received}
+	var to io.Writer = counting{out, &u.s.in}
 	var sum hash.Hash
 	check, _ := ctx.Value(checksumKey{}).(*checksum)
 	if check != nil {
@@ -319,15 +320,15 @@ func (u *tusUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader)
 	return n, err
 }
 
-// counting tells of what is written.
+// counting counts what is written.
 type counting struct {
-	w    io.Writer
-	told func(n int64)
+	w io.Writer
+	n *atomic.Int64
 }
 
 func (c counting) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
-	c.told(int64(n))
+	c.n.Add(int64(n))
 	return n, err
 }
 
