@@ -2,6 +2,11 @@ module slate360.ai/worker
 
 go 1.26.0
 
+ignore (
+	./clients/typescript/node_modules
+	./web/node_modules
+)
+
 require (
 	github.com/HugoSmits86/nativewebp v0.9.3
 	github.com/aws/aws-sdk-go-v2 v1.48.0
