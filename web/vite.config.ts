@@ -48,6 +48,10 @@ export default defineConfig({
 			},
 		},
 	},
+	resolve: {
+		// One laz-perf for copc and for us: the one for workers.
+		alias: [{ find: /^laz-perf$/, replacement: "laz-perf/lib/worker/index.js" }],
+	},
 	plugins: [gzipTwins()],
 	server: {
 		proxy: Object.fromEntries(
