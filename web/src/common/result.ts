@@ -9,6 +9,7 @@ export interface Output {
 	url?: string;
 	size: number;
 	contentType?: string;
+	sha256?: string;
 	files?: number;
 	points?: number;
 	tiles?: number;

@@ -59,10 +59,14 @@ export interface Source {
 /** The ways to look at a result, best first. */
 export function sourcesOf(result: Result): Source[] {
 	const outputs = result.outputs ?? [];
+	const seen = new Set<string>();
 	const by = (type: string) => outputs.find((o) => o.type === type && (o.path || o.url));
 	const sources: Source[] = [];
 	const add = (kind: SourceKind, title: string, note: string, output: Output | undefined, color?: Output) => {
-		if (output) sources.push({ id: output.type, kind, title, note, output, color });
+		// A small model has the same file at several levels.
+		if (!output || (output.sha256 && seen.has(output.sha256))) return;
+		if (output.sha256) seen.add(output.sha256);
+		sources.push({ id: output.type, kind, title, note, output, color });
 	};
 	const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 	const n = (value: number | undefined, unit: string) => (value ? `${short.format(value)} ${unit}` : "");
@@ -75,7 +79,7 @@ export function sourcesOf(result: Result): Source[] {
 	const preview = by("glb_preview");
 	add("mesh", "Preview", n(preview?.triangles, "triangles"), preview);
 	const tiles = by("tiles_3d");
-	add("tiles", "3D Tiles", n(tiles?.tiles, "tiles"), tiles);
+	add("tiles", "3D Tiles", tiles?.tiles === 1 ? "1 tile" : n(tiles?.tiles, "tiles"), tiles);
 	add("cloud", "Point cloud", "Entwine Point Tiles", by("ept"));
 	const ortho = by("orthophoto");
 	const dsm = by("dsm");

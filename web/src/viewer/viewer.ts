@@ -273,6 +273,7 @@ export class Viewer {
 		let waiting = 0;
 		canvas.addEventListener("pointerdown", (e) => {
 			down = { x: e.clientX, y: e.clientY };
+			canvas.focus({ preventScroll: true }); // keys go on from here
 		});
 		canvas.addEventListener("pointerup", (e) => {
 			const still = down && Math.hypot(e.clientX - down.x, e.clientY - down.y) < 5;

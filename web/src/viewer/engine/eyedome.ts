@@ -51,7 +51,7 @@ void main() {
 		float other = logDepth(vUv + pixel * vec2(cos(angle), sin(angle)));
 		if (other != 0.0) sum += max(0.0, own - other); // nothing stands before the background
 	}
-	float shade = exp(-sum / 8.0 * 300.0 * strength);
+	float shade = max(exp(-sum / 8.0 * 300.0 * strength), 0.28); // leaves stay leaves, not ink
 	gl_FragColor = vec4(c.rgb * shade, 1.0);
 	#include <colorspace_fragment>
 }`;

@@ -52,6 +52,7 @@ export class Stage {
 	/** Called after each picture, for what lies over the canvas. */
 	onFrame: (busy: boolean) => void = () => {};
 
+	#sky = new HemisphereLight(0xffffff, 0x8a8f98, 1.1);
 	#layers = new Set<Layer>();
 	#picker = new Picker();
 	#dirty = true;
@@ -78,9 +79,9 @@ export class Stage {
 		this.controls.addEventListener("start", () => {
 			this.#flight = undefined;
 		});
-		const sun = new DirectionalLight(0xffffff, 1.6);
+		const sun = new DirectionalLight(0xffffff, 1.5);
 		sun.position.set(-0.5, -0.9, 1.4);
-		this.scene.add(sun, new HemisphereLight(0xffffff, 0x8a8f98, 1.1));
+		this.scene.add(sun, this.#sky);
 		this.#observer = new ResizeObserver(() => this.#resize());
 		this.#observer.observe(canvas);
 		canvas.addEventListener("webglcontextrestored", this.invalidate);
@@ -117,7 +118,8 @@ export class Stage {
 		const planes = this.renderer.clippingPlanes;
 		this.renderer.clippingPlanes = [];
 		this.scene.environment = generator.fromScene(new RoomEnvironment(), 0.04).texture;
-		this.scene.environmentIntensity = 0.55;
+		this.scene.environmentIntensity = 0.5;
+		this.#sky.intensity = 0.25; // the environment lights from all sides by itself
 		this.scene.environmentRotation.set(Math.PI / 2, 0, 0);
 		this.renderer.clippingPlanes = planes;
 		generator.dispose();
@@ -148,6 +150,13 @@ export class Stage {
 		return this.#bounds;
 	}
 
+	/** Bounds of what is worth a picture. */
+	#core(): Box3 {
+		const box = new Box3();
+		for (const layer of this.#layers) if (layer.object.visible) box.union(layer.core?.() ?? layer.bounds());
+		return box;
+	}
+
 	get pose(): Pose {
 		return { position: this.camera.position.toArray(), target: this.controls.target.toArray() };
 	}
@@ -166,7 +175,7 @@ export class Stage {
 	}
 
 	/** Shows all of the box (of the layers) from a direction, or from where the camera is. */
-	fit(preset?: Preset, at: "once" | "flight" = "flight", box = this.bounds()): void {
+	fit(preset?: Preset, at: "once" | "flight" = "flight", box = this.#core()): void {
 		if (box.isEmpty()) return;
 		const sphere = box.getBoundingSphere(new Sphere());
 		const direction = preset

@@ -19,6 +19,8 @@ export interface Layer {
 	readonly object: Object3D;
 	/** Bounds in the scene; empty until known. */
 	bounds(): Box3;
+	/** Bounds of nearly all there is, without what lies far off; where absent, all. */
+	core?(): Box3;
 	/** Loads and frees what the view needs. Returns whether work is going on. */
 	update(view: View): boolean;
 	/** Point of the layer nearest to the ray around a place that was seen there; undefined is none better. */

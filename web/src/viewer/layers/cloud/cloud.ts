@@ -2,13 +2,13 @@
 // the picture are drawn until the budget of points is spent. Nodes add to their
 // parents, so that a picture is there with the first node.
 
-import { Box3, BufferAttribute, BufferGeometry, Group, Matrix4, Points, Ray, Sphere, Vector3, Frustum } from "three";
+import { Box3, BufferAttribute, BufferGeometry, Frustum, Group, Matrix4, Points, type Ray, Sphere, Vector3 } from "three";
 import { compact } from "../../../common/format";
 import type { Analysis } from "../../../common/result";
 import type { Frame } from "../../frame";
 import type { CloudInfo, NodeAddress, NodeData } from "../../workers/protocol";
 import type { Layer, LayerContext, View } from "../layer";
-import { type ColorBy, PointMaterial } from "./material";
+import { PointMaterial } from "./material";
 import { CloudSource } from "./source";
 
 interface Node {
@@ -41,6 +41,7 @@ export class CloudLayer implements Layer {
 	#pages = new Map<string, { offset: number; length: number } | null>();
 	#pagesLoading = new Set<string>();
 	#bounds = new Box3();
+	#core = new Box3();
 	#tick = 0;
 	#drawn = 0;
 	#loaded = 0;
@@ -101,10 +102,11 @@ export class CloudLayer implements Layer {
 		this.material.set("heights", this.heights);
 		const b = analysis?.bounds;
 		this.#bounds = b ? this.#toScene(new Box3(new Vector3(...b.min), new Vector3(...b.max))) : this.#toScene(new Box3(new Vector3(...data.min), new Vector3(...data.max)));
-		// A stray bird or pit far off would make the cloud a dot in its bounds.
+		// A stray bird or pit far off would make the cloud a dot in the picture.
 		const size = this.heights[1] - this.heights[0];
-		this.#bounds.min.z = Math.max(this.#bounds.min.z, this.heights[0] - size);
-		this.#bounds.max.z = Math.min(this.#bounds.max.z, this.heights[1] + size);
+		this.#core.copy(this.#bounds);
+		this.#core.min.z = Math.max(this.#bounds.min.z, this.heights[0] - size * 0.2);
+		this.#core.max.z = Math.min(this.#bounds.max.z, this.heights[1] + size * 0.5);
 		const sorted = Uint16Array.from(data.intensities).sort();
 		const at = (q: number) => sorted[Math.floor((sorted.length - 1) * q)] ?? 0;
 		this.material.set("intensities", [at(0.02), Math.max(at(0.99), at(0.01) + 1)]);
@@ -146,9 +148,8 @@ export class CloudLayer implements Layer {
 		return this.#bounds;
 	}
 
-	colorBy(by: ColorBy): void {
-		this.material.colorBy(by);
-		this.context.invalidate();
+	core(): Box3 {
+		return this.#core;
 	}
 
 	summary(): string {
