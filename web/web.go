@@ -58,7 +58,7 @@ func Policy(origins ...string) string {
 	}
 	return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; " +
 		"img-src " + data + " data: blob:; connect-src " + data + " data: blob:; worker-src 'self' blob:; manifest-src 'self'; " +
-		"base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 }
 
 // decoderPolicy is that of the scripts of workers in workers/. They decode LAZ

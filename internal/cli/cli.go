@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -47,8 +46,6 @@ type Program struct {
 	Informer func(f source.Format) (Informer, bool)
 	// Backends open queue, records and storage.
 	Backends Backends
-	// Web is the built dashboard and viewer; nil is a build without them.
-	Web fs.FS
 	// Samples are the kinds of input that `sample` can make.
 	Samples []Sample
 }

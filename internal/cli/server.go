@@ -176,7 +176,7 @@ func (h *httpServer) open(w *worker.Worker, listener net.Listener) (*api.Server,
 	server, err := api.New(api.Options{
 		Build: h.p.Build.identity(), Jobs: h.jobs, Queue: h.s.queue, Records: h.s.records, Storage: h.s.storage, Uploads: uploads,
 		Auth: authenticator, Share: share.NewSigner(auth.Key(key, "share")), Audit: log, Origins: h.c.Origins,
-		RatePerSecond: h.c.RateLimit, RateBurst: int(5 * h.c.RateLimit), Loopback: loopback, Web: h.p.Web, ConnectTo: h.connectTo(),
+		RatePerSecond: h.c.RateLimit, RateBurst: int(5 * h.c.RateLimit), Loopback: loopback, ConnectTo: h.connectTo(),
 		Ops: ops.New(ops.Options{
 			Build: h.p.Build.identity(), Taking: w.Ready, Metrics: registry,
 			Checks: []ops.Check{{Name: "queue", Ping: h.s.queue.Ping}, {Name: "records", Ping: h.s.records.Ping}},

@@ -20,21 +20,6 @@ func (s *Server) secure(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
-// pagePolicy is that of our pages: scripts, styles and workers of this server only.
-// WebAssembly is what decodes Draco and LAZ; blob: is how three.js hands textures and
-// workers on, data: how glTF has small buffers in it.
-func (s *Server) pagePolicy() string {
-	connect := "'self' blob: data:"
-	pictures := "'self' blob: data:"
-	for _, origin := range s.o.ConnectTo {
-		connect += " " + origin
-		pictures += " " + origin
-	}
-	return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self'; font-src 'self'; " +
-		"img-src " + pictures + "; connect-src " + connect + "; manifest-src 'self'; frame-src 'self'; " +
-		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-}
-
 // unlimited tells whether requests do not count for the rate: there are many of them
 // by nature, and they have bounds of their own.
 func unlimited(r *http.Request) bool {

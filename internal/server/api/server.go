@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -31,6 +30,7 @@ import (
 	"slate360.ai/worker/internal/server/share"
 	"slate360.ai/worker/internal/server/upload"
 	"slate360.ai/worker/internal/storage"
+	"slate360.ai/worker/web"
 )
 
 // Options of a Server. All that has no default named must be given.
@@ -55,8 +55,6 @@ type Options struct {
 	Loopback bool
 	// Ops answers /health, /ready and /metrics.
 	Ops http.Handler
-	// Web is the built pages; nil is a build without them.
-	Web fs.FS
 	// ConnectTo are origins beside this one that pages may fetch from: that of the
 	// storage.
 	ConnectTo []string
@@ -76,6 +74,7 @@ type Server struct {
 	o       Options
 	log     *slog.Logger
 	files   *files.Server
+	pages   *web.Handler
 	limit   *auth.Limiter
 	logins  *auth.Limiter
 	api     huma.API
@@ -103,7 +102,8 @@ func New(o Options) (*Server, error) {
 		o.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	s := &Server{
-		o: o, log: o.Logger, metrics: newMetrics(o.Uploads.Received), limit: auth.NewLimiter(o.RatePerSecond, o.RateBurst),
+		o: o, log: o.Logger, pages: web.NewHandler(o.ConnectTo...), metrics: newMetrics(o.Uploads.Received),
+		limit: auth.NewLimiter(o.RatePerSecond, o.RateBurst),
 		logins: auth.NewLimiter(loginsPerSecond, loginsAtOnce),
 	}
 	s.started = time.Now()

@@ -19,6 +19,7 @@ import (
 	"slate360.ai/worker/internal/server/problem"
 	"slate360.ai/worker/internal/server/upload"
 	"slate360.ai/worker/internal/storage"
+	"slate360.ai/worker/web"
 )
 
 type deleteIn struct {
@@ -250,14 +251,14 @@ func (s *Server) sharedPage(w http.ResponseWriter, r *http.Request) {
 	if !readOnly(w, r) {
 		return
 	}
+	w.Header().Add("Vary", "Accept")
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		s.pages.ServePage(w, r, web.Viewer) // it says itself where the link does not hold
+		return
+	}
 	id, err := s.opened(r)
 	if err != nil {
 		problem.Write(w, r, err)
-		return
-	}
-	w.Header().Add("Vary", "Accept")
-	if strings.Contains(r.Header.Get("Accept"), "text/html") {
-		s.document(w, r, viewerPage)
 		return
 	}
 	s.sharedResult(w, r, id)
