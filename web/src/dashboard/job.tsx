@@ -7,7 +7,7 @@ import { ago, bytes, count, dateTime, duration, plural } from "../common/format"
 import { Icon } from "../common/icons";
 import { outputTitle } from "../common/result";
 import { Dialog, Spinner } from "../common/ui";
-import { final, type Job, type JobOutput, type Stage } from "../common/types";
+import { final, type Job, type JobOutput, type ShareLink, type Stage } from "../common/types";
 import { now } from "./clock";
 import { Thumb } from "./jobs";
 import { follow, go, href } from "./route";
@@ -135,10 +135,10 @@ function Head({ job }: { job: Job }) {
 }
 
 function ShareButton({ job }: { job: Job }) {
-	const [link, setLink] = useState<{ url: string; expiresAt: string }>();
+	const [link, setLink] = useState<ShareLink>();
 	const make = async () => {
 		try {
-			const made = await request<{ url: string; expiresAt: string }>("POST", `/api/models/jobs/${encodeURIComponent(job.jobId)}/share`, {
+			const made = await request<ShareLink>("POST", `/api/models/jobs/${encodeURIComponent(job.jobId)}/share`, {
 				expiresIn: 604_800,
 			});
 			setLink({ ...made, url: new URL(made.url, location.href).href });

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import * as tus from "tus-js-client";
 import { request } from "../common/api";
-import type { Job, Priority } from "../common/types";
+import type { Job, Priority, Submitted } from "../common/types";
 import { put, listed, report, toast, total } from "./store";
 
 export interface Picked {
@@ -173,7 +173,7 @@ class Meter {
 
 /** Submits a job by uploads or addresses. */
 export async function submit(body: Wishes & { uploads?: string[]; sourceUrl?: string; sourceUrls?: string[] }): Promise<Job> {
-	const { job, warnings } = await request<{ job: Job; warnings: string[] }>("POST", "/api/models/process", body);
+	const { job, warnings } = await request<Submitted>("POST", "/api/models/process", body);
 	put([job]);
 	if (!listed.value.includes(job.jobId)) {
 		listed.value = [job.jobId, ...listed.value];

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { request } from "../../common/api";
 import { dateTime } from "../../common/format";
 import { Icon } from "../../common/icons";
+import type { ShareLink } from "../../common/types";
 import { Dialog, Segmented } from "../../common/ui";
 import * as state from "../state";
 import type { Viewer } from "../viewer";
@@ -25,12 +26,12 @@ export function ShareDialog({ viewer, onClose }: { viewer: Viewer; onClose: () =
 
 function PublicLink({ job, viewer }: { job: string; viewer: Viewer }) {
 	const [span, setSpan] = useState<keyof typeof spans>("week");
-	const [link, setLink] = useState<{ url: string; expiresAt: string }>();
+	const [link, setLink] = useState<ShareLink>();
 	const [problem, setProblem] = useState<string>();
 	const make = async () => {
 		setProblem(undefined);
 		try {
-			const made = await request<{ url: string; expiresAt: string }>("POST", `/api/models/jobs/${encodeURIComponent(job)}/share`, {
+			const made = await request<ShareLink>("POST", `/api/models/jobs/${encodeURIComponent(job)}/share`, {
 				expiresIn: spans[span],
 			});
 			const url = new URL(made.url, location.href);
