@@ -46,8 +46,8 @@ import {
 	Sun,
 	Trash2,
 	TriangleAlert,
-	Upload,
 	UnfoldVertical,
+	Upload,
 	Users,
 	X,
 } from "lucide";

@@ -91,12 +91,7 @@ export function Switch(props: { label: string; checked: boolean; onChange: (on: 
 				{props.label}
 				{props.note && <small>{props.note}</small>}
 			</span>
-			<input
-				type="checkbox"
-				role="switch"
-				checked={props.checked}
-				onChange={(e) => props.onChange(e.currentTarget.checked)}
-			/>
+			<input type="checkbox" role="switch" checked={props.checked} onChange={(e) => props.onChange(e.currentTarget.checked)} />
 			<i aria-hidden="true" />
 		</label>
 	);

@@ -6,12 +6,12 @@ import { Problem, request } from "../common/api";
 import { ago, bytes, count, dateTime, duration, plural } from "../common/format";
 import { Icon } from "../common/icons";
 import { outputTitle } from "../common/result";
-import { Dialog, Spinner } from "../common/ui";
 import { final, type Job, type JobOutput, type ShareLink, type Stage } from "../common/types";
+import { Dialog, Spinner } from "../common/ui";
 import { now } from "./clock";
 import { Thumb } from "./jobs";
 import { follow, go, href } from "./route";
-import { Bar, kindName, PriorityMark, ranFor, remainingText, rateText, StatusBadge } from "./status";
+import { Bar, kindName, PriorityMark, ranFor, rateText, remainingText, StatusBadge } from "./status";
 import * as store from "./store";
 
 export function JobPage({ id }: { id: string }) {
@@ -183,7 +183,12 @@ function Progress({ job }: { job: Job }) {
 			</div>
 			<Bar value={job.progress} label="Progress" />
 			<p class="muted number">
-				{[took !== undefined ? `${duration(took)} so far` : "", remainingText(job), rateText(job), job.attemptsMade ? `attempt ${job.attemptsMade + 1}${job.maxAttempts ? ` of ${job.maxAttempts}` : ""}` : ""]
+				{[
+					took !== undefined ? `${duration(took)} so far` : "",
+					remainingText(job),
+					rateText(job),
+					job.attemptsMade ? `attempt ${job.attemptsMade + 1}${job.maxAttempts ? ` of ${job.maxAttempts}` : ""}` : "",
+				]
 					.filter(Boolean)
 					.join(" · ") || (job.queuedAt ? `queued ${ago(job.queuedAt, now.value)}` : "")}
 			</p>
@@ -206,7 +211,13 @@ function Failure({ job }: { job: Job }) {
 					</p>
 				)}
 				<p class="muted">
-					{[e.stage ? `in ${e.stage}` : "", e.engine ? `engine ${e.engine}` : "", e.permanent ? "trying again as it is will not help" : ""].filter(Boolean).join(" · ")}
+					{[
+						e.stage ? `in ${e.stage}` : "",
+						e.engine ? `engine ${e.engine}` : "",
+						e.permanent ? "trying again as it is will not help" : "",
+					]
+						.filter(Boolean)
+						.join(" · ")}
 				</p>
 				{e.log && (
 					<details>
@@ -256,7 +267,14 @@ function Stages({ job }: { job: Job }) {
 	const stages = job.stages.filter((s) => s.state !== "off");
 	if (stages.length === 0) return null;
 	return (
-		<Card title="Stages" more={<small class="muted">{stages.filter((s) => s.state === "done" || s.state === "resumed").length} of {stages.length}</small>}>
+		<Card
+			title="Stages"
+			more={
+				<small class="muted">
+					{stages.filter((s) => s.state === "done" || s.state === "resumed").length} of {stages.length}
+				</small>
+			}
+		>
 			<ol class="stages">
 				{stages.map((s) => (
 					<li key={s.name} class={s.state}>
@@ -347,7 +365,10 @@ function shortTime(line: string): string {
 function Facts({ job }: { job: Job }) {
 	const took = ranFor(job, now.value);
 	const rows: [string, string | undefined][] = [
-		["Source", job.sourceUrl ?? (job.sourceFiles && job.sourceFiles > 1 ? `${count(job.sourceFiles)} uploaded files` : "uploaded")],
+		[
+			"Source",
+			job.sourceUrl ?? (job.sourceFiles && job.sourceFiles > 1 ? `${count(job.sourceFiles)} uploaded files` : "uploaded"),
+		],
 		["Format", job.sourceFormat.toUpperCase()],
 		["Size", job.sourceSize ? bytes(job.sourceSize) : undefined],
 		["Queued", dateTime(job.queuedAt)],

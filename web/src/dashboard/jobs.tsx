@@ -3,8 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ago, bytes, count, duration, plural } from "../common/format";
 import { Icon } from "../common/icons";
-import { IconButton, Segmented, Spinner } from "../common/ui";
 import { final, type Job } from "../common/types";
+import { IconButton, Segmented, Spinner } from "../common/ui";
 import { now } from "./clock";
 import { NewJob } from "./newjob";
 import { follow, href } from "./route";
@@ -86,9 +86,16 @@ function Figures() {
 	return (
 		<dl class="figures" aria-label="Queue">
 			{figure("Running", count(counts.active ?? 0))}
-			{figure("Waiting", count(waiting), q?.paused ? "queue paused" : waiting && q?.oldestSeconds ? `oldest ${duration(q.oldestSeconds)}` : "", q?.paused ? "warn" : "")}
+			{figure(
+				"Waiting",
+				count(waiting),
+				q?.paused ? "queue paused" : waiting && q?.oldestSeconds ? `oldest ${duration(q.oldestSeconds)}` : "",
+				q?.paused ? "warn" : "",
+			)}
 			{figure("Failed", count(counts.failed ?? 0), "", counts.failed ? "bad" : "")}
-			{cost > 0 ? figure("Cost of these jobs", `${cost.toLocaleString("en", { maximumFractionDigits: 2 })} credits`) : figure("All jobs", count(store.total.value))}
+			{cost > 0
+				? figure("Cost of these jobs", `${cost.toLocaleString("en", { maximumFractionDigits: 2 })} credits`)
+				: figure("All jobs", count(store.total.value))}
 		</dl>
 	);
 }
@@ -115,7 +122,12 @@ function TransferRow({ t }: { t: Transfer }) {
 					<span class="problem">{t.problem}</span>
 				) : (
 					<small class="muted number">
-						{[`${bytes(t.sent)} of ${bytes(t.bytes)}`, t.files > 1 ? plural(t.files, "file") : "", t.rate ? `${bytes(t.rate)}/s` : "", left > 1 ? `about ${duration(left)} left` : ""]
+						{[
+							`${bytes(t.sent)} of ${bytes(t.bytes)}`,
+							t.files > 1 ? plural(t.files, "file") : "",
+							t.rate ? `${bytes(t.rate)}/s` : "",
+							left > 1 ? `about ${duration(left)} left` : "",
+						]
 							.filter(Boolean)
 							.join(" · ")}
 					</small>
@@ -261,7 +273,11 @@ function Row({ job }: { job: Job }) {
 					{job.name}
 				</a>
 				<small class="muted">
-					{[kindName(job.kind) || job.sourceFormat.toUpperCase(), job.sourceSize ? bytes(job.sourceSize) : "", (job.sourceFiles ?? 0) > 1 ? plural(job.sourceFiles ?? 0, "file") : ""]
+					{[
+						kindName(job.kind) || job.sourceFormat.toUpperCase(),
+						job.sourceSize ? bytes(job.sourceSize) : "",
+						(job.sourceFiles ?? 0) > 1 ? plural(job.sourceFiles ?? 0, "file") : "",
+					]
 						.filter(Boolean)
 						.join(" · ")}
 					<PriorityMark priority={job.priority} />

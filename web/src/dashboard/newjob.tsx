@@ -4,12 +4,29 @@ import { useState } from "preact/hooks";
 import { bytes, plural } from "../common/format";
 import { Icon } from "../common/icons";
 import { outputTitle } from "../common/result";
-import { Dialog, Segmented, Slider, Switch } from "../common/ui";
 import type { Priority } from "../common/types";
-import { type Picked, send, submitAddresses, type Wishes } from "./uploads";
+import { Dialog, Segmented, Slider, Switch } from "../common/ui";
 import { toast } from "./store";
+import { type Picked, send, submitAddresses, type Wishes } from "./uploads";
 
-const formats = ["auto", "laz", "las", "copc", "e57", "xyz", "glb", "gltf", "obj", "ply", "stl", "fbx", "dae", "3ds", "photos", "zip"];
+const formats = [
+	"auto",
+	"laz",
+	"las",
+	"copc",
+	"e57",
+	"xyz",
+	"glb",
+	"gltf",
+	"obj",
+	"ply",
+	"stl",
+	"fbx",
+	"dae",
+	"3ds",
+	"photos",
+	"zip",
+];
 const outputs = ["glb_draco", "copc", "ept", "tiles_3d", "laz", "dsm", "dtm", "orthophoto", "obj", "thumbnail", "report"];
 
 interface Form {
@@ -23,7 +40,16 @@ interface Form {
 	vertices: string;
 }
 
-const start: Form = { format: "auto", priority: "normal", formats: [], quality: 0.8, lod: true, crs: "", upAxis: "auto", vertices: "" };
+const start: Form = {
+	format: "auto",
+	priority: "normal",
+	formats: [],
+	quality: 0.8,
+	lod: true,
+	crs: "",
+	upAxis: "auto",
+	vertices: "",
+};
 
 /** Says only what differs from what holds anyway. */
 function wishes(f: Form): Wishes {

@@ -1,7 +1,7 @@
 // How jobs are shown, wherever they are.
 
-import { Icon, type IconName } from "../common/icons";
 import { bytes, compact, duration } from "../common/format";
+import { Icon, type IconName } from "../common/icons";
 import { final, type Job, type Priority, type Status } from "../common/types";
 
 const looks: Record<Status, { text: string; tone: string; icon: IconName }> = {

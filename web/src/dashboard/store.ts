@@ -115,7 +115,8 @@ export async function loadList(more = false): Promise<void> {
 			listProblem.value = undefined;
 		});
 	} catch (error) {
-		if (turn === listTurn) listProblem.value = error instanceof Problem ? error : new Problem(0, "Something went wrong", String(error));
+		if (turn === listTurn)
+			listProblem.value = error instanceof Problem ? error : new Problem(0, "Something went wrong", String(error));
 		report(error);
 	} finally {
 		if (turn === listTurn) listing.value = false;
@@ -238,7 +239,7 @@ function onProgress(p: JobProgress): void {
 	next.set(p.jobId, {
 		...job,
 		progress: Math.max(job.progress, p.progress),
-		status: p.status ?? job.status,
+		status: (p.status as Job["status"] | undefined) ?? job.status,
 		currentStep: p.currentStep ?? job.currentStep,
 		rate: p.rate,
 		remainingSeconds: p.remainingSeconds,

@@ -4,8 +4,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { ago, bytes, count, duration, plural } from "../common/format";
 import { Icon } from "../common/icons";
-import { Spinner } from "../common/ui";
 import type { System } from "../common/types";
+import { Spinner } from "../common/ui";
 import { now } from "./clock";
 import { follow, href } from "./route";
 import { Bar } from "./status";
@@ -88,7 +88,13 @@ function Meters({ s }: { s: System }) {
 					icon="gauge"
 					label={g.name}
 					value={`${Math.round(g.utilization)} %`}
-					note={[`${bytes(g.memoryUsed)} of ${bytes(g.memoryTotal)}`, g.temperature ? `${Math.round(g.temperature)} °C` : "", g.powerWatts ? `${Math.round(g.powerWatts)} W` : ""].filter(Boolean).join(" · ")}
+					note={[
+						`${bytes(g.memoryUsed)} of ${bytes(g.memoryTotal)}`,
+						g.temperature ? `${Math.round(g.temperature)} °C` : "",
+						g.powerWatts ? `${Math.round(g.powerWatts)} W` : "",
+					]
+						.filter(Boolean)
+						.join(" · ")}
 					part={g.utilization}
 				/>
 			))}
@@ -163,7 +169,13 @@ function Workers() {
 						<div>
 							<b>{w.name}</b>
 							<small class="muted">
-								{[w.local ? "this process" : (w.address ?? ""), w.taking ? "takes jobs" : "drains", w.since ? `since ${ago(w.since, now.value)}` : ""].filter(Boolean).join(" · ")}
+								{[
+									w.local ? "this process" : (w.address ?? ""),
+									w.taking ? "takes jobs" : "drains",
+									w.since ? `since ${ago(w.since, now.value)}` : "",
+								]
+									.filter(Boolean)
+									.join(" · ")}
 							</small>
 							{w.jobs.map((id) => (
 								<a key={id} href={href({ page: "job", id })} onClick={(e) => follow(e, { page: "job", id })}>

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import * as tus from "tus-js-client";
 import { request } from "../common/api";
 import type { Job, Priority, Submitted } from "../common/types";
-import { put, listed, report, toast, total } from "./store";
+import { listed, put, report, toast, total } from "./store";
 
 export interface Picked {
 	file: File;

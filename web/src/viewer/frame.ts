@@ -12,7 +12,7 @@ const metresPer: Record<string, number> = {
 	foot: 0.3048,
 	ft: 0.3048,
 	"US survey foot": 1200 / 3937,
-	"foot_us": 1200 / 3937,
+	foot_us: 1200 / 3937,
 	"us-ft": 1200 / 3937,
 	kilometre: 1000,
 	centimetre: 0.01,

@@ -94,7 +94,11 @@ export function firstSource(sources: Source[]): Source | undefined {
 	const heavy = 2_000_000;
 	const full = sources.find((s) => s.output.type === "glb_draco");
 	if (full && (full.output.triangles ?? 0) > heavy) {
-		return sources.find((s) => s.kind === "tiles") ?? sources.find((s) => s.kind === "mesh" && (s.output.triangles ?? 0) <= heavy) ?? full;
+		return (
+			sources.find((s) => s.kind === "tiles") ??
+			sources.find((s) => s.kind === "mesh" && (s.output.triangles ?? 0) <= heavy) ??
+			full
+		);
 	}
 	return sources[0];
 }

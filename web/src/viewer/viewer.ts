@@ -1,7 +1,7 @@
 // The Viewer ties the stage, the layers and the tools to the state of the page.
 
 import { batch, effect } from "@preact/signals";
-import { Box3, Ray, Vector3 } from "three";
+import { Box3, type Ray, Vector3 } from "three";
 import { fileURL, outputURL } from "../common/result";
 import { Stage } from "./engine/stage";
 import { type Frame, frameOf, toSource } from "./frame";
@@ -11,7 +11,7 @@ import type { Layer, LayerContext } from "./layers/layer";
 import { MeshLayer } from "./layers/mesh";
 import { TerrainLayer } from "./layers/terrain";
 import { TilesLayer } from "./layers/tiles";
-import { firstSource, open, OpenError, type Source, sourcesOf } from "./open";
+import { firstSource, OpenError, open, type Source, sourcesOf } from "./open";
 import { encodeView, readView, type SavedView } from "./share";
 import * as state from "./state";
 import { type Measurement, pointsWanted } from "./tools/measure";
@@ -334,7 +334,8 @@ export class Viewer {
 		if (!kind) return;
 		const list = state.measurements.value;
 		const last = list[list.length - 1];
-		const current: Measurement = last && !last.done && last.kind === kind ? last : { id: this.#nextID++, kind, points: [], done: false };
+		const current: Measurement =
+			last && !last.done && last.kind === kind ? last : { id: this.#nextID++, kind, points: [], done: false };
 		// A double click gives the same place twice.
 		const previous = current.points[current.points.length - 1];
 		if (previous && previous.distanceTo(p) < this.stage.worldPerPixel(p) * 2) {
@@ -458,7 +459,11 @@ export class Viewer {
 		c.fillRect(0, 0, out.width, out.height);
 		c.drawImage(this.canvas, 0, 0);
 		const { clientWidth: width, clientHeight: height } = this.canvas;
-		paint(arrange({ ...this.#shown(), hover: undefined, handles: false }, this.stage.camera, width, height), c, out.width / width);
+		paint(
+			arrange({ ...this.#shown(), hover: undefined, handles: false }, this.stage.camera, width, height),
+			c,
+			out.width / width,
+		);
 		return new Promise((resolve, reject) => {
 			out.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be encoded"))), "image/png");
 		});

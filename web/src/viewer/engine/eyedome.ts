@@ -10,11 +10,11 @@ import {
 	Mesh,
 	NearestFilter,
 	OrthographicCamera,
+	type PerspectiveCamera,
 	PlaneGeometry,
 	Scene,
 	ShaderMaterial,
 	Vector2,
-	type PerspectiveCamera,
 	type WebGLRenderer,
 	WebGLRenderTarget,
 } from "three";

@@ -8,13 +8,13 @@ import {
 	Mesh,
 	NearestFilter,
 	OrthographicCamera,
+	type PerspectiveCamera,
 	PlaneGeometry,
 	RGBAFormat,
 	Scene,
 	ShaderMaterial,
 	UnsignedByteType,
 	Vector3,
-	type PerspectiveCamera,
 	type WebGLRenderer,
 	WebGLRenderTarget,
 } from "three";
@@ -104,8 +104,7 @@ export class Picker {
 				const i = (row * window + column) * 4;
 				const b = this.#bytes;
 				if (b[i] === 255 && b[i + 1] === 255 && b[i + 2] === 255) continue;
-				const depth =
-					((b[i] ?? 0) + (b[i + 1] ?? 0) / 255 + (b[i + 2] ?? 0) / 65025 + (b[i + 3] ?? 0) / 16581375) / 255;
+				const depth = ((b[i] ?? 0) + (b[i + 1] ?? 0) / 255 + (b[i + 2] ?? 0) / 65025 + (b[i + 3] ?? 0) / 16581375) / 255;
 				const y = window - 1 - row; // rows are read from the bottom up
 				const distance = (column - half) ** 2 + (y - half) ** 2;
 				if (!best || distance < best.distance || (distance === best.distance && depth < best.depth)) {

@@ -10,7 +10,7 @@ import {
 	PerspectiveCamera,
 	Plane,
 	PMREMGenerator,
-	Ray,
+	type Ray,
 	Raycaster,
 	Scene,
 	Sphere,
@@ -195,11 +195,9 @@ export class Stage {
 		const tanX = tanY * this.camera.aspect;
 		let distance = 0;
 		for (let i = 0; i < 8; i++) {
-			const corner = new Vector3(
-				i & 1 ? box.max.x : box.min.x,
-				i & 2 ? box.max.y : box.min.y,
-				i & 4 ? box.max.z : box.min.z,
-			).sub(sphere.center);
+			const corner = new Vector3(i & 1 ? box.max.x : box.min.x, i & 2 ? box.max.y : box.min.y, i & 4 ? box.max.z : box.min.z).sub(
+				sphere.center,
+			);
 			const along = corner.dot(back);
 			distance = Math.max(distance, along + Math.abs(corner.dot(right)) / tanX, along + Math.abs(corner.dot(up)) / tanY);
 		}

@@ -1,7 +1,18 @@
 // Camera poses of a reconstruction: a small pyramid for each photo, open towards
 // what it saw.
 
-import { Box3, BufferGeometry, Float32BufferAttribute, Group, LineBasicMaterial, LineSegments, Quaternion, type Ray, Sphere, Vector3 } from "three";
+import {
+	Box3,
+	BufferGeometry,
+	Float32BufferAttribute,
+	Group,
+	LineBasicMaterial,
+	LineSegments,
+	Quaternion,
+	type Ray,
+	Sphere,
+	Vector3,
+} from "three";
 import type { Frame } from "../frame";
 
 /** A camera of cameras.json: places and turns it in the coordinates of the other outputs, x right, y down, z into the picture. */

@@ -18,7 +18,7 @@ import {
 	RGBAFormat,
 	SRGBColorSpace,
 	UnsignedByteType,
-	Vector3,
+	type Vector3,
 } from "three";
 import type { Frame } from "../frame";
 import type { Raster, RasterAnswer, RasterRequest } from "../workers/raster.worker";
@@ -105,7 +105,10 @@ export class TerrainLayer implements Layer {
 				if (!Number.isNaN(at(b) + at(c) + at(d))) index.push(b, c, d);
 			}
 		}
-		const sorted = positions.filter((_, i) => i % 3 === 2).filter((z) => !Number.isNaN(z)).sort();
+		const sorted = positions
+			.filter((_, i) => i % 3 === 2)
+			.filter((z) => !Number.isNaN(z))
+			.sort();
 		const [low, high] = [sorted[Math.floor(sorted.length * 0.01)] ?? 0, sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 1];
 		for (let i = 2; i < positions.length; i += 3) if (Number.isNaN(positions[i])) positions[i] = low;
 		const geometry = new BufferGeometry();
@@ -151,7 +154,12 @@ function flat(picture: Raster | undefined, frame: Frame): Raster | undefined {
 	if (!picture) return undefined;
 	const [w, s, e, n] = picture.box;
 	// Samples lie in the middle of their cells: the outer ones on the edge of the picture.
-	return { width: 2, height: 2, box: [w - (e - w) / 2, s - (n - s) / 2, e + (e - w) / 2, n + (n - s) / 2], values: new Float32Array(4).fill(frame.origin.z) };
+	return {
+		width: 2,
+		height: 2,
+		box: [w - (e - w) / 2, s - (n - s) / 2, e + (e - w) / 2, n + (n - s) / 2],
+		values: new Float32Array(4).fill(frame.origin.z),
+	};
 }
 
 function texture(picture: Raster): DataTexture {

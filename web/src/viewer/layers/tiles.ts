@@ -4,11 +4,11 @@
 import { TilesRenderer } from "3d-tiles-renderer";
 import { ImplicitTilingPlugin } from "3d-tiles-renderer/core/plugins";
 import { GLTFExtensionsPlugin } from "3d-tiles-renderer/three/plugins";
-import { Box3, Matrix4, Mesh, type Object3D, Points, PointsMaterial, type Ray, Raycaster, Sphere, Vector3 } from "three";
+import { Box3, Matrix4, Mesh, type Object3D, Points, PointsMaterial, type Ray, Raycaster, Sphere, type Vector3 } from "three";
 import { MeshoptDecoder } from "three/examples/jsm/libs/meshopt_decoder.module.js";
 import { compact } from "../../common/format";
 import { eastNorthUp, type Frame, geodetic, isGeocentric } from "../frame";
-import { makeLoaders, type Loaders } from "./gltf";
+import { type Loaders, makeLoaders } from "./gltf";
 import type { Layer, LayerContext, Place, View } from "./layer";
 import { Shader, type Shading } from "./shading";
 

@@ -2,7 +2,7 @@
 // labels in screen space. They are worked out once for each picture and drawn
 // as SVG, or onto a canvas for screenshots.
 
-import { type Box3, type PerspectiveCamera, Vector3, Vector4, Matrix4 } from "three";
+import { type Box3, Matrix4, type PerspectiveCamera, Vector3, Vector4 } from "three";
 import { figures, type Measurement, measureTitle, type Units } from "./measure";
 
 interface Line {

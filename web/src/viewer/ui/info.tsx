@@ -25,7 +25,12 @@ export function InfoTab() {
 				<ul class="files">
 					{result.outputs.map((o) => (
 						<li key={`${o.type}${o.path}`}>
-							<a href={outputURL(opened, o)} download={o.files || o.type === "report" ? undefined : ""} target={o.type === "report" ? "_blank" : undefined} rel="noreferrer">
+							<a
+								href={outputURL(opened, o)}
+								download={o.files || o.type === "report" ? undefined : ""}
+								target={o.type === "report" ? "_blank" : undefined}
+								rel="noreferrer"
+							>
 								<span>
 									{outputTitle(o.type)}
 									<small>{o.path?.split("/").pop()}</small>
@@ -80,8 +85,10 @@ function Facts({ analysis }: { analysis?: Analysis }) {
 	if (analysis.points) rows.push(["Points", count(analysis.points)]);
 	if (mesh?.triangles) rows.push(["Triangles", count(mesh.triangles)]);
 	if (mesh?.vertices) rows.push(["Vertices", count(mesh.vertices)]);
-	if (analysis.density) rows.push(["Density", `${analysis.density.toFixed(1)} per ${unit === "metre" ? "m²" : `square ${unit ?? "unit"}`}`]);
-	if (analysis.crs?.name) rows.push(["Reference system", analysis.crs.epsg ? `${analysis.crs.name} (EPSG:${analysis.crs.epsg})` : analysis.crs.name]);
+	if (analysis.density)
+		rows.push(["Density", `${analysis.density.toFixed(1)} per ${unit === "metre" ? "m²" : `square ${unit ?? "unit"}`}`]);
+	if (analysis.crs?.name)
+		rows.push(["Reference system", analysis.crs.epsg ? `${analysis.crs.name} (EPSG:${analysis.crs.epsg})` : analysis.crs.name]);
 	const b = analysis.bounds;
 	if (b) {
 		rows.push(["Extent", b.min.map((v, i) => ((b.max[i] ?? 0) - v).toFixed(1)).join(" × ") + (unit ? ` ${unit}` : "")]);

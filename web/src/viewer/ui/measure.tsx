@@ -1,5 +1,5 @@
-import { IconButton, Segmented } from "../../common/ui";
 import { Icon } from "../../common/icons";
+import { IconButton, Segmented } from "../../common/ui";
 import * as state from "../state";
 import { figures, type Measurement, measureTitle } from "../tools/measure";
 import type { Viewer } from "../viewer";
@@ -25,8 +25,8 @@ export function MeasureTab({ viewer }: { viewer: Viewer }) {
 			<Group title="Measurements">
 				{list.length === 0 && (
 					<p class="muted">
-						Choose a tool beside the picture, then click on the model. Places are exact: on a point of the cloud, on the
-						surface of a mesh.
+						Choose a tool beside the picture, then click on the model. Places are exact: on a point of the cloud, on the surface
+						of a mesh.
 					</p>
 				)}
 				<ul class="measurements">

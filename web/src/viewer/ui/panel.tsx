@@ -2,8 +2,8 @@
 // the result.
 
 import type { ComponentChildren } from "preact";
-import { IconButton } from "../../common/ui";
 import { Icon, type IconName } from "../../common/icons";
+import { IconButton } from "../../common/ui";
 import * as state from "../state";
 import type { Viewer } from "../viewer";
 import { InfoTab } from "./info";

@@ -1,6 +1,6 @@
 import { compact } from "../../common/format";
 import { Segmented, Slider, Switch } from "../../common/ui";
-import { className, classColor, type Gradient, gradients } from "../layers/cloud/palette";
+import { classColor, className, type Gradient, gradients } from "../layers/cloud/palette";
 import * as state from "../state";
 import { length } from "../tools/measure";
 import type { Viewer } from "../viewer";
@@ -14,12 +14,7 @@ export function ViewTab({ viewer }: { viewer: Viewer }) {
 				<div class="sources" role="radiogroup" aria-label="Show">
 					{state.sources.value.map((s) => (
 						<label key={s.id} class={s.id === state.active.value?.id ? "on" : ""}>
-							<input
-								type="radio"
-								name="source"
-								checked={s.id === state.active.value?.id}
-								onChange={() => void viewer.show(s)}
-							/>
+							<input type="radio" name="source" checked={s.id === state.active.value?.id} onChange={() => void viewer.show(s)} />
 							<span>{s.title}</span>
 							<small>{s.note}</small>
 						</label>

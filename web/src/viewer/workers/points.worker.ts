@@ -1,6 +1,6 @@
 // Reads nodes of COPC 1.0 and of EPT 1.1 (laszip, binary), away from the page.
 
-import { Copc, Hierarchy, Las, type Copc as CopcFile } from "copc";
+import { Copc, type Copc as CopcFile, Hierarchy, Las } from "copc";
 import { createLazPerf, type LazPerf } from "laz-perf/lib/worker";
 import wasm from "laz-perf/lib/worker/laz-perf.wasm?url";
 import type { Answer, CloudInfo, HierarchyPage, NodeAddress, NodeData, Request } from "./protocol";
@@ -41,7 +41,8 @@ async function read(url: string, range?: [number, number]): Promise<Uint8Array> 
 		credentials: "same-origin",
 		headers: range ? { Range: `bytes=${range[0]}-${range[1] - 1}` } : {},
 	});
-	if (!response.ok) throw new Error(`${new URL(url).pathname.split("/").pop()}: the server answered ${response.status} ${response.statusText}`);
+	if (!response.ok)
+		throw new Error(`${new URL(url).pathname.split("/").pop()}: the server answered ${response.status} ${response.statusText}`);
 	const data = new Uint8Array(await response.arrayBuffer());
 	// A server without ranges sends all of the file.
 	return range && response.status === 200 ? data.subarray(range[0], range[1]) : data;
@@ -282,7 +283,12 @@ class EptSource implements Source {
 		const [x, y, z] = [field("X"), field("Y"), field("Z")];
 		const [intensity, classification] = [field("Intensity"), field("Classification")];
 		const [r, g, b] = [field("Red"), field("Green"), field("Blue")];
-		const into = new Collector(points, schema.some((d) => d.name === "Red"), corner, colorShift);
+		const into = new Collector(
+			points,
+			schema.some((d) => d.name === "Red"),
+			corner,
+			colorShift,
+		);
 		for (let i = 0, at = 0; i < points; i++, at += size) {
 			into.add(x(at), y(at), z(at), intensity(at), classification(at), r(at), g(at), b(at));
 		}

@@ -101,7 +101,9 @@ export class CloudLayer implements Layer {
 		this.heights = [(low + base) * f, (high + base) * f + 1e-6];
 		this.material.set("heights", this.heights);
 		const b = analysis?.bounds;
-		this.#bounds = b ? this.#toScene(new Box3(new Vector3(...b.min), new Vector3(...b.max))) : this.#toScene(new Box3(new Vector3(...data.min), new Vector3(...data.max)));
+		this.#bounds = b
+			? this.#toScene(new Box3(new Vector3(...b.min), new Vector3(...b.max)))
+			: this.#toScene(new Box3(new Vector3(...data.min), new Vector3(...data.max)));
 		// A stray bird or pit far off would make the cloud a dot in the picture.
 		const size = this.heights[1] - this.heights[0];
 		this.#core.copy(this.#bounds);
