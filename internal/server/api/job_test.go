@@ -142,7 +142,7 @@ func sharedLink(t *testing.T, r *rig, j jobs.Job, key []string) string {
 		}
 	}
 	page := r.do(http.MethodGet, link.URL, nil, "Accept", "text/html")
-	r.want(page, http.StatusOK, nil)
+	r.want(page, pageStatus(), nil)
 	if !strings.Contains(page.Header.Get("Content-Security-Policy"), "script-src 'self'") {
 		t.Errorf("policy %s", page.Header.Get("Content-Security-Policy"))
 	}

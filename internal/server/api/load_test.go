@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,9 @@ func TestLoad(t *testing.T) {
 			path := r.create(len(content), fmt.Sprintf("points-%d.xyz", i))
 			half := len(content) / 2
 			for _, part := range [][2]int{{0, half}, {half, len(content)}} {
-				if a := r.patch(path, part[0], []byte(content[part[0]:part[1]])); a.StatusCode != http.StatusNoContent {
+				a := r.do(http.MethodPatch, path, strings.NewReader(content[part[0]:part[1]]), "Tus-Resumable", "1.0.0",
+					"Upload-Offset", strconv.Itoa(part[0]), "Content-Type", "application/offset+octet-stream")
+				if a.StatusCode != http.StatusNoContent {
 					return fmt.Errorf("PATCH answered %d: %s", a.StatusCode, a.body)
 				}
 			}
