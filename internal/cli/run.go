@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
 	"slate360.ai/worker/internal/callback"
@@ -23,10 +20,10 @@ import (
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/record"
-	"slate360.ai/worker/internal/server/ops"
 	"slate360.ai/worker/internal/source"
 	"slate360.ai/worker/internal/sqlite"
 	"slate360.ai/worker/internal/storage"
+	"slate360.ai/worker/internal/telemetry"
 	"slate360.ai/worker/internal/worker"
 )
 
@@ -71,7 +68,7 @@ go back to the queue with their finished stages kept. A second SIGTERM ends at o
 			return p.run(cmd.Context(), c, f.name)
 		},
 	}
-	c.Flags().StringVar(&f.addr, "addr", "", "address and port of /health, /ready and /metrics (default SLATE360_ADDR, 127.0.0.1:8360)")
+	c.Flags().StringVar(&f.addr, "addr", "", "address and port of the API, the dashboard, /health, /ready and /metrics (default SLATE360_ADDR, 127.0.0.1:8360)")
 	c.Flags().StringVar(&f.name, "name", "", "name of the worker (default host name and process ID)")
 	c.Flags().IntVar(&f.concurrency, "concurrency", 0, "jobs at once (default SLATE360_CONCURRENCY, 2)")
 	c.Flags().BoolVar(&f.noServer, "no-server", false, "serve nothing over HTTP")
@@ -205,16 +202,26 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 	if !c.LocalStorage() {
 		o.Checkpoints = s.storage
 	}
+	tracer, flush, err := telemetry.Start(ctx, telemetry.Options{Version: p.Build.identity(), Instance: name, Logger: log})
+	if err != nil {
+		return &pipeline.ConfigError{Err: err, Hint: "check OTEL_EXPORTER_OTLP_ENDPOINT"}
+	}
+	defer func() { flushTraces(ctx, flush, log) }()
+	o.Tracer = tracer
+	server := &httpServer{p: p, c: c, s: s, name: name, metrics: metrics, tracer: tracer, log: log}
+	if c.Addr != "" {
+		server.observe(&o)
+	}
 	w, err := worker.New(o)
 	if err != nil {
 		return err
 	}
 	if c.Addr != "" {
-		stop, err := p.serveOps(ctx, c, w, s, metrics)
+		stop, err := server.serve(ctx, w)
 		if err != nil {
 			return err
 		}
-		defer stop()
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	log.Info("worker started", "build", p.Build.identity(), "concurrency", c.Concurrency, "queue", queueState(c).Where,
 		"records", recordState(c).Where, "storage", storageState(c).Where)
@@ -237,6 +244,17 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 	return nil
 }
 
+// flushTimeout is what traces get to be sent at the end.
+const flushTimeout = 3 * time.Second
+
+func flushTraces(ctx context.Context, flush func(context.Context) error, log *slog.Logger) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if err := flush(last); err != nil {
+		log.Warn("the last traces were not sent", "error", err)
+	}
+}
+
 // maxStalled gives RunOptions' number for ours, where 0 is never.
 func maxStalled(n int) int {
 	if n == 0 {
@@ -255,57 +273,6 @@ func (p *Program) fetchOptions(ctx context.Context, c config.Config) (source.Fet
 		Limits: sourceLimits(c),
 		Allow:  c.SourceAllow, AllowFiles: c.EmbeddedQueue(), S3: s3,
 	}, nil
-}
-
-// serveOps serves health, readiness and metrics until the returned function is called.
-func (p *Program) serveOps(ctx context.Context, c config.Config, w *worker.Worker, s *services, m *worker.Metrics) (stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
-	if err != nil {
-		return nil, &pipeline.ConfigError{Err: fmt.Errorf("listen: %w", err), Hint: "choose another SLATE360_ADDR, or --no-server"}
-	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.Collectors()...)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), depth(s.queue))
-	fmt.Fprintf(p.Stderr, "%s: http://%s/health /ready /metrics\n", Name, listener.Addr())
-	srv := &http.Server{
-		Handler: ops.New(ops.Options{
-			Build: p.Build.identity(), Taking: w.Ready, Metrics: registry,
-			Checks: []ops.Check{{Name: "queue", Ping: s.queue.Ping}, {Name: "records", Ping: s.records.Ping}},
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(listener) }()
-	return func() {
-		_ = srv.Close() // probes may be cut off
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			p.logger(c).Warn("server", "error", err)
-		}
-	}, nil
-}
-
-// depth counts the jobs in the queue when metrics are asked for.
-func depth(q queue.Queue) prometheus.Collector { return &depthCollector{q: q} }
-
-type depthCollector struct{ q queue.Queue }
-
-var depthDesc = prometheus.NewDesc("slate360_queue_jobs", "Jobs in the queue, by state.", []string{"state"}, nil)
-
-// Describe is of prometheus.Collector.
-func (*depthCollector) Describe(ch chan<- *prometheus.Desc) { ch <- depthDesc }
-
-// Collect is of prometheus.Collector.
-func (d *depthCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	counts, err := d.q.Counts(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(depthDesc, err)
-		return
-	}
-	for state, n := range counts {
-		ch <- prometheus.MustNewConstMetric(depthDesc, prometheus.GaugeValue, float64(n), string(state))
-	}
 }
 
 // notify tells the service manager, where there is one (sd_notify(3)).

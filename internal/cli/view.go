@@ -19,8 +19,8 @@ func (p *Program) viewCommand() *cobra.Command {
 	var addr string
 	c := &cobra.Command{
 		Use:     "view DIR",
-		Short:   "Serve a result folder to the browser",
-		Long:    "Serves the files of a result folder, with range requests, and a page that lists\nthem. It listens on this machine only unless --addr says otherwise.",
+		Short:   "Look at a result folder in the browser",
+		Long:    "Serves a result folder with the 3D viewer: meshes, point clouds, 3D Tiles, height\nmodels. It listens on this machine only unless --addr says otherwise.",
 		Example: "  " + Name + " view out/\n  " + Name + " view out/ --addr 127.0.0.1:0",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

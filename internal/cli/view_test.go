@@ -32,7 +32,7 @@ func TestView(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(line, " is at ")
 	url, _, _ := strings.Cut(rest, " ")
-	for path, want := range map[string]string{"": "12,345 points", "copc/a.copc.laz": "LASF a"} {
+	for path, want := range map[string]string{"result.json": `"points":12345`, "files/copc/a.copc.laz": "LASF a"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -29,6 +29,7 @@ type Config struct {
 	// Engines are the choices of SLATE360_ENGINES, stage → engine.
 	Engines map[string]string
 	Services
+	Server
 
 	pathStyleSet bool
 }
@@ -48,7 +49,9 @@ type Variable struct {
 }
 
 // Variables lists all variables that the program reads.
-func Variables() []Variable { return append(baseVariables(), serviceVariables()...) }
+func Variables() []Variable {
+	return append(append(baseVariables(), serviceVariables()...), serverVariables()...)
+}
 
 func baseVariables() []Variable {
 	return []Variable{
@@ -118,7 +121,7 @@ func Load(dotenv string) (Config, error) {
 	if err := loadDotenv(dotenv); err != nil {
 		faults = append(faults, err.Error())
 	}
-	c := Config{Addr: "127.0.0.1:8360", DataDir: defaultDataDir(), LogLevel: "warn", LogFormat: "text", Engines: map[string]string{}, Services: defaultServices()}
+	c := Config{Addr: "127.0.0.1:8360", DataDir: defaultDataDir(), LogLevel: "warn", LogFormat: "text", Engines: map[string]string{}, Services: defaultServices(), Server: defaultServer()}
 	for _, v := range Variables() {
 		value := strings.TrimSpace(os.Getenv(v.Name))
 		if value == "" {

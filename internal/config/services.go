@@ -338,6 +338,16 @@ func (c Config) OutputDir() string { return filepath.Join(c.DataDir, "outputs") 
 // Database is the file of the embedded queue, records and outbox.
 func (c Config) Database() string { return filepath.Join(c.DataDir, "slate360.db") }
 
+// UploadDir is the folder of what was uploaded.
+func (c Config) UploadDir() string { return filepath.Join(c.DataDir, "uploads") }
+
+// AuditFile is the log of who did what.
+func (c Config) AuditFile() string { return filepath.Join(c.DataDir, "audit.log") }
+
+// ServerKey is the file of the key that signs what the server gives out, where
+// GPU_WORKER_SECRET_KEY does not.
+func (c Config) ServerKey() string { return filepath.Join(c.DataDir, "server.key") }
+
 // CallbackURL is where callbacks are posted.
 func (s Services) CallbackURL() string { return strings.TrimRight(s.APIURL, "/") + s.CallbackPath }
 

@@ -224,6 +224,8 @@ type AddOptions struct {
 	KeepCompleted, KeepFailed Keep
 	RemoveOnComplete          bool
 	RemoveOnFail              bool
+	// Telemetry is metadata of the producer's tracing, which the job carries.
+	Telemetry string
 }
 
 // Event of a job: what an observer is told.
@@ -234,6 +236,18 @@ type Event struct {
 	Progress json.RawMessage // of progress
 	Result   json.RawMessage // of completed
 	Reason   string          // of failed
+}
+
+// Worker is a worker of the queue.
+type Worker struct {
+	// Name as in RunOptions; empty where it has none.
+	Name string
+	// Address of its connection, where there is one.
+	Address string
+	// Since when it is connected.
+	Since time.Time
+	// Active is how many jobs it has; -1 is unknown.
+	Active int
 }
 
 // Queue is one named queue. All methods may be called from several goroutines.
@@ -264,6 +278,11 @@ type Queue interface {
 	// Pause stops the taking of jobs by all workers, Resume lets it go on.
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// Paused tells whether the taking of jobs is stopped.
+	Paused(ctx context.Context) (bool, error)
+	// Workers lists the workers that take jobs, as far as the backend knows of them;
+	// nil is that it does not.
+	Workers(ctx context.Context) ([]Worker, error)
 	// Watch calls f for each event from now on until ctx is done, and returns
 	// ctx's cause then. ready is called once no event is missed any more; nil is allowed.
 	Watch(ctx context.Context, ready func(), f func(Event)) error

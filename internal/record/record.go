@@ -118,8 +118,27 @@ type Filter struct {
 	Status        []job.Status
 	OrgID, UserID string
 	ProjectID     string
+	// Formats are the source formats.
+	Formats []string
+	// Search is text that the source's address or the error message contains, in
+	// any case, or the ID.
+	Search string
+	// Since leaves out what was created before.
+	Since time.Time
+	// After is the last row of the page before; OldestFirst turns the order round.
+	After         Position
+	OldestFirst   bool
 	Offset, Limit int // Limit 0 is 100
 }
+
+// Position is a place in the order of List; the zero value is its begin.
+type Position struct {
+	CreatedAt time.Time
+	ID        string
+}
+
+// IsZero tells whether it is the begin.
+func (p Position) IsZero() bool { return p.ID == "" }
 
 // Store is one database. All methods may be called from several goroutines; each
 // is one try: whoever calls decides on retries.
@@ -129,8 +148,10 @@ type Store interface {
 	// Update changes a row if it meets c: ErrNotFound, ErrCondition. updated_at is set by it.
 	Update(ctx context.Context, id string, u Update, c Condition) error
 	Get(ctx context.Context, id string) (Record, error)
-	// List returns rows, newest created_at first.
+	// List returns rows, newest created_at first; of the same time, by ID.
 	List(ctx context.Context, f Filter) ([]Record, error)
+	// Count returns how many rows a List without After, Offset and Limit would have.
+	Count(ctx context.Context, f Filter) (int64, error)
 	// Delete removes a row; that there is none is no error, nor is an ID that the
 	// database cannot hold.
 	Delete(ctx context.Context, id string) error

@@ -104,14 +104,32 @@ func digests(ctx context.Context, path string, withMD5 bool) (md, sha []byte, er
 // gzipProbe is how much of a file must inflate for it to be gzip.
 const gzipProbe = 512
 
-// contentEncoding is "gzip" for files that are compressed under the name of
+// MayBeCompressed tells whether a file of this name may be gzip under the name of
 // something else, as tiles may be. A name that says so itself (.gz), or whose
 // content may begin with any bytes (.bin), is what it is.
-func contentEncoding(file string) (string, error) {
-	switch strings.ToLower(path.Ext(file)) {
+func MayBeCompressed(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
 	case ".json", ".geojson", ".topojson", ".b3dm", ".i3dm", ".pnts", ".cmpt", ".subtree", ".terrain", ".glb", ".gltf",
 		".svg", ".html", ".css", ".js", ".mjs", ".wasm", ".txt", ".csv", ".obj", ".mtl", ".xml":
-	default:
+		return true
+	}
+	return false
+}
+
+// IsGzip tells whether what r gives is gzip, as far as its begin says; r may end
+// within it.
+func IsGzip(r io.Reader) bool {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return false
+	}
+	_, err = io.CopyN(io.Discard, z, gzipProbe)
+	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// contentEncoding is "gzip" for files that are compressed under another name.
+func contentEncoding(file string) (string, error) {
+	if !MayBeCompressed(file) {
 		return "", nil
 	}
 	f, err := os.Open(file)
@@ -119,12 +137,8 @@ func contentEncoding(file string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return "", nil //nolint:nilerr // it is not gzip
+	if IsGzip(f) {
+		return "gzip", nil
 	}
-	if _, err := io.CopyN(io.Discard, z, gzipProbe); err != nil && !errors.Is(err, io.EOF) {
-		return "", nil //nolint:nilerr // it is not gzip
-	}
-	return "gzip", nil
+	return "", nil
 }

@@ -18,6 +18,29 @@ var ErrNotFound = errors.New("there is no such object")
 // size or its digest differs.
 var ErrDamaged = errors.New("the content does not match its digest")
 
+// ErrChanged says that an object was overwritten while it was read.
+var ErrChanged = errors.New("the object was overwritten meanwhile")
+
+// Upload is how somebody without credentials can store one object.
+type Upload struct {
+	// URL takes a PUT with these Headers until Expires.
+	URL     string
+	Headers map[string]string
+	Expires time.Time
+	// Source is the address by which a job names the object: s3://bucket/key.
+	Source string
+}
+
+// Presigner is a store in which others can be allowed to put an object.
+type Presigner interface {
+	// PresignPut allows one object of exactly size bytes to be put for a time.
+	PresignPut(ctx context.Context, key string, size int64, contentType string, expires time.Duration) (Upload, error)
+	// MaxPresigned is the largest size that one request can put, in bytes.
+	MaxPresigned() int64
+	// Source is the address of a key, or of all keys below one that ends in a slash.
+	Source(key string) string
+}
+
 // Attributes of an object.
 type Attributes struct {
 	// ContentType such as "model/gltf-binary"; ContentEncoding "gzip" or empty.
@@ -43,6 +66,8 @@ type Info struct {
 	// that were sent in one part. Under a key of KMS it is something else, so it
 	// proves that two are the same, not that they differ.
 	MD5 string
+	// Version tells states of the object apart; it is of Stat and Open only.
+	Version string
 }
 
 // Store keeps objects by key. All methods may be called from several goroutines.
@@ -56,6 +81,10 @@ type Store interface {
 	Put(ctx context.Context, key string, r io.ReadSeeker, size int64, a Attributes) error
 	// Open reads an object; ErrNotFound.
 	Open(ctx context.Context, key string) (io.ReadCloser, Info, error)
+	// OpenRange reads n bytes of an object from off on; less where it ends before.
+	// ErrNotFound. info must be of Stat or Open, and says which state of the object
+	// is meant: one that was overwritten since is ErrChanged.
+	OpenRange(ctx context.Context, info Info, off, n int64) (io.ReadCloser, error)
 	// GetFile writes an object to a local file (ranged and parallel where large),
 	// which is there whole or not at all; ErrNotFound, ErrDamaged.
 	GetFile(ctx context.Context, key, path string) (Info, error)

@@ -67,6 +67,14 @@ func (p *PostgREST) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if strings.Contains(r.Header.Get("Prefer"), "count=exact") && r.Method == http.MethodGet {
+		total, err := p.count(r, pgx.Identifier{table}.Sanitize())
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Range", fmt.Sprintf("*/%d", total))
+	}
 	minimal := strings.Contains(r.Header.Get("Prefer"), "return=minimal") || r.Method != http.MethodGet && !strings.Contains(r.Header.Get("Prefer"), "return=representation")
 	if strings.Contains(r.Header.Get("Accept"), "application/vnd.pgrst.object+json") {
 		var list []json.RawMessage
@@ -111,6 +119,16 @@ func refuse(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// count returns how many rows a request would have without its limit.
+func (p *PostgREST) count(r *http.Request, table string) (n int64, err error) {
+	where, args, err := conditions(r.URL.Query())
+	if err != nil {
+		return 0, err
+	}
+	err = p.db.QueryRow(r.Context(), "SELECT COUNT(*) FROM "+table+where, args...).Scan(&n)
+	return n, err
 }
 
 // query runs a request and returns the rows as a JSON array.
@@ -233,16 +251,11 @@ func conditions(q url.Values) (string, []any, error) {
 		}
 		for _, v := range q[name] {
 			if name == "or" {
-				var any []string
-				for _, part := range splitList(v) {
-					column, rest, _ := strings.Cut(part, ".")
-					c, err := condition(column, rest, &args)
-					if err != nil {
-						return "", nil, err
-					}
-					any = append(any, c)
+				c, err := anyOf(v, " OR ", &args)
+				if err != nil {
+					return "", nil, err
 				}
-				all = append(all, "("+strings.Join(any, " OR ")+")")
+				all = append(all, c)
 				continue
 			}
 			c, err := condition(name, v, &args)
@@ -256,6 +269,28 @@ func conditions(q url.Values) (string, []any, error) {
 		return "", nil, nil
 	}
 	return " WHERE " + strings.Join(all, " AND "), args, nil
+}
+
+// anyOf turns (column.operator.value,and(…),…) into conditions joined by a word.
+func anyOf(list, word string, args *[]any) (string, error) {
+	var parts []string
+	for _, part := range splitList(list) {
+		var (
+			c   string
+			err error
+		)
+		if nested, ok := strings.CutPrefix(part, "and("); ok {
+			c, err = anyOf("("+nested, " AND ", args)
+		} else {
+			column, rest, _ := strings.Cut(part, ".")
+			c, err = condition(column, rest, args)
+		}
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, c)
+	}
+	return "(" + strings.Join(parts, word) + ")", nil
 }
 
 func condition(column, text string, args *[]any) (string, error) {
@@ -279,7 +314,7 @@ func condition(column, text string, args *[]any) (string, error) {
 		}
 		return name + "::text IN (" + strings.Join(places, ", ") + ")", nil
 	}
-	sign := map[string]string{"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}[op]
+	sign := map[string]string{"eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "ilike": "ILIKE"}[op]
 	if sign == "" {
 		return "", fmt.Errorf("parse: operator %q", op)
 	}
@@ -292,14 +327,18 @@ func condition(column, text string, args *[]any) (string, error) {
 func splitList(s string) []string {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, "("), ")")
 	var parts []string
-	start, quoted := 0, false
+	start, depth, quoted := 0, 0, false
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] == '\\' && quoted:
 			i++
 		case s[i] == '"':
 			quoted = !quoted
-		case s[i] == ',' && !quoted:
+		case s[i] == '(' && !quoted:
+			depth++
+		case s[i] == ')' && !quoted:
+			depth--
+		case s[i] == ',' && !quoted && depth == 0:
 			parts = append(parts, s[start:i])
 			start = i + 1
 		}

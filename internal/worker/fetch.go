@@ -69,6 +69,7 @@ func (r *run) source(ctx context.Context) (fetched, error) {
 	src.name = pipeline.NameOf(src.path)
 	text := string(src.format)
 	r.rec.Progress(record.Update{SourceFormat: &text, SourceSize: &size, SourceFileCount: &files})
+	r.observe(func(l *job.Live) { l.Format, l.Size, l.Files = text, size, files })
 	r.note(fmt.Sprintf("source: %s, %s in %d file(s)", src.format, format.Bytes(size), files))
 	return src, nil
 }
@@ -102,6 +103,7 @@ func (r *run) fetch(ctx context.Context) (source.Fetched, error) {
 			share = float64(done) / float64(total)
 		}
 		r.at(share*fetchShare, job.StatusAnalyzing, stepFetch)
+		r.observeBytes(stepFetch, done)
 	}
 	got, err := source.Fetch(ctx, r.req.urls, r.dir.source(), o)
 	if err != nil {

@@ -35,7 +35,8 @@ type run struct {
 	// claimed says that the record is ours.
 	claimed bool
 	report
-	dir *workspace
+	dir   *workspace
+	spans spans
 }
 
 // ReturnValue is what a completed job returns to the queue.
@@ -49,7 +50,7 @@ type ReturnValue struct {
 }
 
 // handle runs one job; it is the queue's Handler.
-func (w *Worker) handle(ctx context.Context, t queue.Task) (any, error) {
+func (w *Worker) handle(ctx context.Context, t queue.Task) (_ any, err error) {
 	start := time.Now()
 	j := t.Job()
 	req, err := parsePayload(j.Data, j.ID)
@@ -57,7 +58,10 @@ func (w *Worker) handle(ctx context.Context, t queue.Task) (any, error) {
 	r.log.Info("job taken", "attempt", j.AttemptsMade+1, "started", j.AttemptsStarted, "stalled", j.Stalled)
 	ctx, stop := w.contextOf(ctx)
 	defer stop()
+	ctx = r.startSpan(ctx)
+	defer func() { r.endSpan(err) }()
 	w.add(r)
+	defer r.observe(func(l *job.Live) { l.Ended = true })
 	defer w.remove(r)
 	if err != nil {
 		return nil, r.conclude(ctx, start, err)
@@ -169,16 +173,18 @@ func (r *run) work(ctx context.Context) (_ ReturnValue, err error) {
 		return none, err
 	}
 	defer func() { err = errors.Join(err, r.dir.unlock()) }()
-	src, err := r.source(ctx)
-	if err != nil {
+	fetching, fetched := r.stepSpan(ctx, stepFetch)
+	src, err := r.source(fetching)
+	if fetched(err); err != nil {
 		return none, err
 	}
 	result, err := r.process(ctx, src)
 	if err != nil {
 		return none, err
 	}
-	value, err := r.publish(ctx, result)
-	if err != nil {
+	publishing, published := r.stepSpan(ctx, stepPublish)
+	value, err := r.publish(publishing, result)
+	if published(err); err != nil {
 		return none, inStep(stepPublish, err)
 	}
 	return value, r.complete(ctx, value)
@@ -260,6 +266,7 @@ func (r *run) reserve(ctx context.Context, def pipeline.Definition, req *pipelin
 	if err != nil {
 		return nil, err
 	}
+	r.observePlan(plan)
 	need := total / int64(r.w.o.Run.Concurrency)
 	for _, s := range plan.Stages {
 		need = max(need, s.Memory>>unit+1)

@@ -32,6 +32,7 @@ func (r *run) publish(ctx context.Context, result job.Result) (ReturnValue, erro
 		Progress: func(done, total int64) {
 			if total > 0 {
 				r.at(publishShare+float64(done)/float64(total)*(100-publishShare-1), job.StatusUploading, stepPublish)
+				r.observeBytes(stepPublish, done)
 			}
 		},
 	})

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -46,6 +45,10 @@ type report struct {
 	changed bool
 	moved   time.Time // when anything last went on
 	warned  bool      // that nothing does
+	live    job.Live
+	rates   rates
+
+	observing sync.Mutex // lets observers see states in their order
 }
 
 func (r *run) begin(ctx context.Context) {
@@ -55,6 +58,7 @@ func (r *run) begin(ctx context.Context) {
 		r.callbacks = r.w.o.Callbacks.Progress(ctx, r.req.jobID)
 	}
 	r.wg.Go(func() { r.tell(ctx) })
+	r.observe(func(l *job.Live) { l.JobID = r.jobID() })
 }
 
 // end stops the telling; nothing is under way when it returns.
@@ -71,7 +75,10 @@ func (r *run) end() {
 	})
 }
 
-func (r *run) setKind(kind string) { r.kind = kind }
+func (r *run) setKind(kind string) {
+	r.kind = kind
+	r.observe(func(l *job.Live) { l.Kind = kind })
+}
 
 // percent returns how far the run is.
 func (r *run) percent() int {
@@ -92,6 +99,7 @@ func (r *run) at(percent float64, status job.Status, step string) {
 	r.pct = max(pct, r.pct)
 	pct, r.status, r.step, r.changed = r.pct, status, step, true
 	r.mu.Unlock()
+	r.observe(func(l *job.Live) { l.Percent, l.Status, l.Step = max(l.Percent, percent), status, step })
 	r.rec.Progress(record.Update{Status: &status, Progress: &pct, CurrentStep: &step})
 	if r.callbacks != nil {
 		r.callbacks.Set(pct, step)
@@ -103,27 +111,32 @@ func (r *run) progress(p job.Progress) {
 	switch p.Event {
 	case job.EventWarning:
 		r.note("warning: " + p.Message)
+		r.observe(func(l *job.Live) { l.Warnings = append(l.Warnings, p.Message) })
 		return
 	case job.EventNote:
 		r.note(p.Message)
 		return
-	case job.EventStageFinished:
-		if p.Result != nil {
-			r.note(fmt.Sprintf("%s (%s): done in %.1f s", p.Stage, p.Engine, p.Result.Seconds))
-		}
-	case job.EventStageResumed:
-		r.note(fmt.Sprintf("%s (%s): finished by an earlier run", p.Stage, p.Engine))
 	}
+	if line := job.StageLine(p); line != "" {
+		r.note(line)
+	}
+	r.trace(p)
+	r.observeStage(p)
 	r.at(fetchShare+p.Percent*(publishShare-fetchShare)/100, p.Status, p.Stage)
 }
 
 // note puts a line into the job's log in the queue.
 func (r *run) note(line string) {
 	r.log.Debug("job log", "line", line)
+	line = time.Now().UTC().Format(time.RFC3339) + " " + line
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.lines) < logLines {
-		r.lines = append(r.lines, time.Now().UTC().Format(time.RFC3339)+" "+line)
+	fits := len(r.lines) < logLines
+	if fits {
+		r.lines = append(r.lines, line)
+	}
+	r.mu.Unlock()
+	if fits {
+		r.w.o.Line(r.jobID(), line)
 	}
 }
 

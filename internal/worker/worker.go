@@ -21,10 +21,13 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"golang.org/x/sync/semaphore"
 
 	"slate360.ai/worker/internal/callback"
 	"slate360.ai/worker/internal/host"
+	"slate360.ai/worker/internal/job"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/record"
@@ -74,6 +77,13 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics counts; nil is a set of its own.
 	Metrics *Metrics
+	// Observe is told how a running job stands, each time that changes: some ten
+	// times a second a stage, one call at a time a job. It must be quick. nil is nobody.
+	Observe func(l job.Live)
+	// Line is told of each line that goes into a job's log; nil is nobody.
+	Line func(jobID, line string)
+	// Tracer makes a span a run and a span a stage; nil makes none.
+	Tracer trace.Tracer
 	// Status is told what the worker does, for the service manager; nil is nobody.
 	Status func(text string)
 }
@@ -121,6 +131,15 @@ func New(o Options) (*Worker, error) {
 	}
 	if o.WorkspaceTTL <= 0 {
 		o.WorkspaceTTL = 24 * time.Hour
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	if o.Observe == nil {
+		o.Observe = func(job.Live) {}
+	}
+	if o.Line == nil {
+		o.Line = func(string, string) {}
 	}
 	if o.Status == nil {
 		o.Status = func(string) {}

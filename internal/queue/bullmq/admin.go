@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -265,6 +266,59 @@ func (q *Queue) pause(ctx context.Context, pause, event bool) (left int64, err e
 	}
 	v, err := q.eval(ctx, "pause", []string{from, to, k.meta, k.prioritized, k.events, k.delayed, k.marker}, word, tell)
 	return integer(v), err
+}
+
+// Paused is of queue.Queue.
+func (q *Queue) Paused(ctx context.Context) (bool, error) {
+	v, err := q.conn.Do(ctx, "HEXISTS", q.k.meta, "paused")
+	if err != nil {
+		return false, fmt.Errorf("ask whether the queue is paused: %w", err)
+	}
+	return integer(v) == 1, nil
+}
+
+// Workers is of queue.Queue: it finds workers as BullMQ's getWorkers does, by the
+// names of their connections. Services without CLIENT LIST do not tell.
+func (q *Queue) Workers(ctx context.Context) ([]queue.Worker, error) {
+	v, err := q.conn.Do(ctx, "CLIENT", "LIST")
+	var refused *ReplyError
+	if errors.As(err, &refused) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list workers: %w", err)
+	}
+	text, _ := v.(string)
+	return parseClients(text, WorkerClientName(q.o.Prefix, q.o.Name, ""), time.Now()), nil
+}
+
+// parseClients reads the lines of CLIENT LIST ("id=1 addr=… name=… age=…"), and
+// keeps those of the workers of one queue.
+func parseClients(text, prefix string, now time.Time) []queue.Worker {
+	workers := []queue.Worker{}
+	for line := range strings.Lines(text) {
+		w := queue.Worker{Active: -1}
+		ours := false
+		for field := range strings.FieldsSeq(line) {
+			name, value, _ := strings.Cut(field, "=")
+			switch name {
+			case "name":
+				rest, found := strings.CutPrefix(value, prefix)
+				ours = found && (rest == "" || rest[0] == ':')
+				w.Name = strings.TrimPrefix(strings.TrimPrefix(rest, ":"), "w:")
+			case "addr":
+				w.Address = value
+			case "age":
+				if age, err := strconv.ParseInt(value, 10, 64); err == nil {
+					w.Since = now.Add(-time.Duration(age) * time.Second)
+				}
+			}
+		}
+		if ours {
+			workers = append(workers, w)
+		}
+	}
+	return workers
 }
 
 // Ping is of queue.Queue: it asks the server, and whether the scripts may run.

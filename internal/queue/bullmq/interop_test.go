@@ -110,7 +110,7 @@ func TestInterop(t *testing.T) {
 		}}},
 		{Name: "b", Data: map[string]int{"n": 2}, Options: JobOptions{AddOptions: queue.AddOptions{Priority: 3}}},
 		{Name: "c", Data: map[string]int{"n": 3}, Options: JobOptions{AddOptions: queue.AddOptions{Delay: 100 * time.Millisecond}}},
-		{Name: "d", Data: map[string]int{"n": 4}, Options: JobOptions{Telemetry: "trace-1"}},
+		{Name: "d", Data: map[string]int{"n": 4}, Options: JobOptions{AddOptions: queue.AddOptions{Telemetry: "trace-1"}}},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,6 @@ type JobOptions struct {
 	queue.AddOptions
 	LIFO          bool
 	Deduplication Deduplication
-	// Telemetry is the metadata of the producer's tracing.
-	Telemetry string
 	// KeepLogs bounds the lines of the job's log; 0 is no bound.
 	KeepLogs int
 	// What happens to the parent in a flow when the job fails; at most one.

@@ -160,12 +160,12 @@ func (q *Queue) Add(ctx context.Context, name string, data any, o queue.AddOptio
 			state, due = "delayed", at+o.Delay.Milliseconds()
 		}
 		r, err := tx.ExecContext(ctx, `INSERT INTO queue_jobs
-			(queue, id, name, data, state, priority, asked, place, due, attempts, backoff, backoff_ms, jitter, keep_done, keep_failed, added)
-			VALUES (?, ?, ?, ?, ?, ?, ?, COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'queue_jobs'), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?)
+			(queue, id, name, data, state, priority, asked, place, due, attempts, backoff, backoff_ms, jitter, keep_done, keep_failed, added, telemetry)
+			VALUES (?, ?, ?, ?, ?, ?, ?, COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'queue_jobs'), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (queue, id) DO NOTHING`,
 			q.name, id, name, string(text), state, o.Priority, o.Priority, due, max(o.Attempts, 1), o.Backoff.Type,
 			o.Backoff.Delay.Milliseconds(), o.Backoff.Jitter, encodeKeep(o.RemoveOnComplete, o.KeepCompleted),
-			encodeKeep(o.RemoveOnFail, o.KeepFailed), at)
+			encodeKeep(o.RemoveOnFail, o.KeepFailed), at, o.Telemetry)
 		if err != nil {
 			return fmt.Errorf("add job: %w", err)
 		}
@@ -182,7 +182,7 @@ func (q *Queue) Add(ctx context.Context, name string, data any, o queue.AddOptio
 
 // columns are what scan reads.
 const columns = `id, name, data, state, priority, due, attempts, made, started, stalled, worker, progress, result, reason, stack,
-	added, taken, finished, backoff, backoff_ms, jitter, keep_done, keep_failed, dead, place`
+	added, taken, finished, backoff, backoff_ms, jitter, keep_done, keep_failed, dead, place, telemetry`
 
 // row is a job as its row holds it.
 type row struct {
@@ -202,7 +202,7 @@ func scan(s interface{ Scan(...any) error }) (row, error) {
 	)
 	err := s.Scan(&r.ID, &r.Name, &data, &state, &r.Priority, &r.due, &r.MaxAttempts, &r.AttemptsMade, &r.AttemptsStarted, &r.Stalled,
 		&r.Worker, &progress, &result, &r.FailedReason, &stack, &added, &taken, &finished, &r.backoff.Type, &backoff, &r.backoff.Jitter,
-		&r.keepDone, &r.keepFails, &r.dead, &r.place)
+		&r.keepDone, &r.keepFails, &r.dead, &r.place, &r.Telemetry)
 	if err != nil {
 		return r, err
 	}
@@ -407,6 +407,39 @@ func (q *Queue) setPaused(ctx context.Context, paused int) error {
 		}
 		return q.event(ctx, tx, queue.Event{Name: map[int]string{0: "resumed", 1: "paused"}[paused]})
 	})
+}
+
+// Paused is of queue.Queue.
+func (q *Queue) Paused(ctx context.Context) (paused bool, err error) {
+	err = q.db.QueryRowContext(ctx, `SELECT paused FROM queue_meta WHERE queue = ?`, q.name).Scan(&paused)
+	if err != nil {
+		return false, fmt.Errorf("queue: %w", err)
+	}
+	return paused, nil
+}
+
+// Workers is of queue.Queue: those that have jobs now. Nothing says which others
+// there are.
+func (q *Queue) Workers(ctx context.Context) ([]queue.Worker, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT worker, COUNT(*), MIN(taken) FROM queue_jobs
+		WHERE queue = ? AND state = 'active' GROUP BY worker ORDER BY worker`, q.name)
+	if err != nil {
+		return nil, fmt.Errorf("list workers: %w", err)
+	}
+	defer rows.Close()
+	workers := []queue.Worker{}
+	for rows.Next() {
+		var (
+			w     queue.Worker
+			since int64
+		)
+		if err := rows.Scan(&w.Name, &w.Active, &since); err != nil {
+			return nil, fmt.Errorf("list workers: %w", err)
+		}
+		w.Since = instant(since)
+		workers = append(workers, w)
+	}
+	return workers, rows.Err()
 }
 
 // Age raises waiting jobs by one step of the product's priorities (20, 10, 5, 1)

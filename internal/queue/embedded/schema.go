@@ -66,5 +66,7 @@ func migrations() []string {
 			limit_until INTEGER NOT NULL DEFAULT 0, -- end of the limiter's window
 			limit_count INTEGER NOT NULL DEFAULT 0, -- jobs started in it
 			next_id     INTEGER NOT NULL DEFAULT 0
-		)`}
+		)`,
+		`ALTER TABLE queue_jobs ADD COLUMN telemetry TEXT NOT NULL DEFAULT ''`,
+	}
 }

@@ -18,12 +18,13 @@ import (
 
 func testAddAndGet(t *testing.T, b Backend) {
 	q := b.Fresh(t)
-	id := add(t, q, map[string]any{"a": 1}, queue.AddOptions{Attempts: 3})
+	id := add(t, q, map[string]any{"a": 1}, queue.AddOptions{Attempts: 3, Telemetry: `{"traceparent":"00-1-2-01"}`})
 	j, err := q.Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j.ID != id || j.Name != "test" || string(j.Data) != `{"a":1}` || j.State != queue.StateWaiting || j.MaxAttempts != 3 || j.Priority != 0 {
+	if j.ID != id || j.Name != "test" || string(j.Data) != `{"a":1}` || j.State != queue.StateWaiting || j.MaxAttempts != 3 || j.Priority != 0 ||
+		j.Telemetry != `{"traceparent":"00-1-2-01"}` {
 		t.Errorf("got %+v", j)
 	}
 	if age := time.Since(j.Added); age < -time.Second || age > time.Minute {

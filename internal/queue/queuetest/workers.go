@@ -54,6 +54,7 @@ func testPause(t *testing.T, b Backend) {
 	if err := q.Pause(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	wantPaused(t, b.Again(t, q), true)
 	id := add(t, q, 1, queue.AddOptions{})
 	later := add(t, q, 2, queue.AddOptions{Delay: 50 * time.Millisecond})
 	time.Sleep(200 * time.Millisecond) // that nothing happens shows only with time
@@ -63,8 +64,16 @@ func testPause(t *testing.T, b Backend) {
 	if err := q.Resume(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	wantPaused(t, q, false)
 	waitState(t, q, id, queue.StateCompleted)
 	waitState(t, q, later, queue.StateCompleted)
+}
+
+func wantPaused(t testing.TB, q queue.Queue, want bool) {
+	t.Helper()
+	if paused, err := q.Paused(t.Context()); err != nil || paused != want {
+		t.Errorf("paused: %v, %v; want %v", paused, err, want)
+	}
 }
 
 func testCancelWaiting(t *testing.T, b Backend) {

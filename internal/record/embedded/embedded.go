@@ -117,25 +117,60 @@ func (s *Store) Get(ctx context.Context, id string) (record.Record, error) {
 
 // List implements record.Store.
 func (s *Store) List(ctx context.Context, f record.Filter) ([]record.Record, error) {
-	where, args := []string{"1"}, []any{}
-	if len(f.Status) > 0 {
-		where = append(where, "status IN (?"+strings.Repeat(", ?", len(f.Status)-1)+")")
-		for _, st := range f.Status {
-			args = append(args, string(st))
-		}
+	where, args := conditions(f)
+	order, sign := "DESC", "<"
+	if f.OldestFirst {
+		order, sign = "ASC", ">"
 	}
-	for _, c := range []record.Column{{Name: "org_id", Value: f.OrgID}, {Name: "user_id", Value: f.UserID}, {Name: "project_id", Value: f.ProjectID}} {
-		if c.Value != "" {
-			where, args = append(where, c.Name+" = ?"), append(args, c.Value)
-		}
+	if !f.After.IsZero() {
+		at := f.After.CreatedAt.UnixMicro()
+		where += " AND (created_at " + sign + " ? OR created_at = ? AND id > ?)"
+		args = append(args, at, at, f.After.ID)
 	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	rows, err := s.read(ctx, "WHERE "+strings.Join(where, " AND ")+" ORDER BY created_at DESC, id LIMIT ? OFFSET ?",
+	rows, err := s.read(ctx, "WHERE "+where+" ORDER BY created_at "+order+", id LIMIT ? OFFSET ?",
 		append(args, limit, max(f.Offset, 0))...)
 	return rows, wrap(err, "list records")
+}
+
+// Count implements record.Store.
+func (s *Store) Count(ctx context.Context, f record.Filter) (n int64, err error) {
+	where, args := conditions(f)
+	err = s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+record.Table+" WHERE "+where, args...).Scan(&n)
+	return n, wrap(err, "count records")
+}
+
+// conditions of a filter, without its place in the order.
+func conditions(f record.Filter) (string, []any) {
+	where, args := []string{"1"}, []any{}
+	among := func(column string, values []string) {
+		if len(values) == 0 {
+			return
+		}
+		where = append(where, column+" IN (?"+strings.Repeat(", ?", len(values)-1)+")")
+		for _, v := range values {
+			args = append(args, v)
+		}
+	}
+	among("status", f.Statuses())
+	among("source_format", f.Formats)
+	for _, c := range []record.Column{{Name: "org_id", Value: f.OrgID}, {Name: "user_id", Value: f.UserID}, {Name: "project_id", Value: f.ProjectID}} {
+		if c.Value != "" {
+			where, args = append(where, c.Name+" = ?"), append(args, c.Value)
+		}
+	}
+	if f.Search != "" {
+		pattern := f.Pattern()
+		where = append(where, `(source_url LIKE ? ESCAPE '\' OR error_message LIKE ? ESCAPE '\' OR id = ?)`)
+		args = append(args, pattern, pattern, f.Search)
+	}
+	if !f.Since.IsZero() {
+		where, args = append(where, "created_at >= ?"), append(args, f.Since.UnixMicro())
+	}
+	return strings.Join(where, " AND "), args
 }
 
 // Delete implements record.Store.

@@ -132,29 +132,66 @@ func (s *Store) Get(ctx context.Context, id string) (record.Record, error) {
 // List implements record.Store.
 func (s *Store) List(ctx context.Context, f record.Filter) ([]record.Record, error) {
 	var args arguments
-	where := []string{"true"}
-	if len(f.Status) > 0 {
-		var places []string
-		for _, st := range f.Status {
-			places = append(places, args.add(string(st)))
-		}
-		where = append(where, "status IN ("+strings.Join(places, ", ")+")")
+	where := args.conditions(f)
+	order, sign := "DESC", " < "
+	if f.OldestFirst {
+		order, sign = "ASC", " > "
 	}
-	for _, c := range []record.Column{{Name: "org_id", Value: f.OrgID}, {Name: "user_id", Value: f.UserID}, {Name: "project_id", Value: f.ProjectID}} {
-		if c.Value != "" {
-			where = append(where, c.Name+" = "+args.add(c.Value))
-		}
+	if !f.After.IsZero() {
+		at := args.add(f.After.CreatedAt)
+		where += " AND (created_at" + sign + at + " OR created_at = " + at + " AND id > " + args.add(f.After.ID) + ")"
 	}
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
-	rows, err := s.read(ctx, "WHERE "+strings.Join(where, " AND ")+" ORDER BY created_at DESC, id LIMIT "+
+	rows, err := s.read(ctx, "WHERE "+where+" ORDER BY created_at "+order+", id LIMIT "+
 		strconv.Itoa(limit)+" OFFSET "+strconv.Itoa(max(f.Offset, 0)), args...)
 	if code(err) == "22P02" { // an ID that no row can have
 		return nil, nil
 	}
 	return rows, explain(err, "list records")
+}
+
+// Count implements record.Store.
+func (s *Store) Count(ctx context.Context, f record.Filter) (n int64, err error) {
+	var args arguments
+	where := args.conditions(f)
+	err = s.pool.QueryRow(ctx, "SELECT COUNT(*) FROM "+record.Table+" WHERE "+where, args...).Scan(&n)
+	if code(err) == "22P02" {
+		return 0, nil
+	}
+	return n, explain(err, "count records")
+}
+
+// conditions of a filter, without its place in the order.
+func (a *arguments) conditions(f record.Filter) string {
+	where := []string{"true"}
+	among := func(column string, values []string) {
+		if len(values) == 0 {
+			return
+		}
+		places := make([]string, len(values))
+		for i, v := range values {
+			places[i] = a.add(v)
+		}
+		where = append(where, column+" IN ("+strings.Join(places, ", ")+")")
+	}
+	among("status::text", f.Statuses())
+	among("source_format::text", f.Formats)
+	for _, c := range []record.Column{{Name: "org_id", Value: f.OrgID}, {Name: "user_id", Value: f.UserID}, {Name: "project_id", Value: f.ProjectID}} {
+		if c.Value != "" {
+			where = append(where, c.Name+" = "+a.add(c.Value))
+		}
+	}
+	if f.Search != "" {
+		pattern := a.add(f.Pattern())
+		where = append(where, "(source_url ILIKE "+pattern+" OR error_message ILIKE "+pattern+" OR id::text = lower("+a.add(record.CleanText(f.Search))+"))")
+	}
+	if !f.Since.IsZero() {
+		where = append(where, "created_at >= "+a.add(f.Since))
+	}
+	return strings.Join(where, " AND ")
 }
 
 // Delete implements record.Store.

@@ -141,9 +141,13 @@ func testConditions(t *testing.T, s record.Store) {
 }
 
 func testList(t *testing.T, s record.Store) {
-	begin := time.Now().UTC().Add(-time.Hour)
+	begin := time.Now().UTC().Add(-time.Hour).Truncate(time.Microsecond)
 	for i := range 5 {
 		r := record.Record{ID: id(i), OrgID: id(100 + i%2), CreatedAt: begin.Add(time.Duration(i) * time.Minute), Status: job.StatusQueued}
+		r.SourceURL, r.SourceFormat = "https://example.com/scan.laz", []string{"laz", "obj", "glb", "copc", "laz"}[i]
+		if i%3 == 1 {
+			r.SourceURL = "https://example.com/north_50%.laz"
+		}
 		if i == 4 {
 			r.Status = job.StatusFailed
 		}
@@ -163,10 +167,54 @@ func testList(t *testing.T, s record.Store) {
 	}
 	for want, f := range map[string]record.Filter{
 		"43210": {}, "4": {Status: []job.Status{job.StatusFailed}}, "31": {OrgID: id(101)}, "32": {Offset: 1, Limit: 2},
-		"420": {OrgID: id(100), Status: []job.Status{job.StatusFailed, job.StatusQueued}},
+		"420":   {OrgID: id(100), Status: []job.Status{job.StatusFailed, job.StatusQueued}},
+		"01234": {OldestFirst: true}, "430": {Formats: []string{"laz", "copc"}}, "41": {Search: "North_50%"},
+		"1": {Search: "NORTH_50%", OrgID: id(101)}, "2": {Search: id(2)}, "": {Search: "no*h"}, "432": {Since: begin.Add(2 * time.Minute)},
+		"210": {After: record.Position{CreatedAt: begin.Add(3 * time.Minute), ID: id(3)}},
+		"34":  {After: record.Position{CreatedAt: begin.Add(2 * time.Minute), ID: id(2)}, OldestFirst: true},
+		"20":  {After: record.Position{CreatedAt: begin.Add(4 * time.Minute), ID: id(4)}, OrgID: id(100), Limit: 2},
+		"0":   {After: record.Position{CreatedAt: begin.Add(2 * time.Minute), ID: id(2)}, Search: "example", Formats: []string{"laz"}},
 	} {
 		if got := ids(f); got != want {
 			t.Errorf("%+v: %s, want %s", f, got, want)
+		}
+		if f.After.IsZero() && f.Offset == 0 && f.Limit == 0 {
+			if n, err := s.Count(t.Context(), f); err != nil || int(n) != len(want) {
+				t.Errorf("%+v: counted %d, %v; want %d", f, n, err, len(want))
+			}
+		}
+	}
+	testPages(t, s)
+}
+
+// testPages goes through rows of one time, of which a page's end must lose none.
+func testPages(t *testing.T, s record.Store) {
+	t.Helper()
+	at := time.Now().UTC().Add(time.Hour).Truncate(time.Microsecond)
+	for i := range 7 {
+		create(t, s, record.Record{ID: id(200 + i), UserID: id(300), CreatedAt: at})
+	}
+	for _, oldest := range []bool{false, true} {
+		f, seen := record.Filter{UserID: id(300), Limit: 3, OldestFirst: oldest}, map[string]bool{}
+		for {
+			rows, err := s.List(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rows {
+				if seen[r.ID] {
+					t.Errorf("%s twice", r.ID)
+				}
+				seen[r.ID] = true
+			}
+			if len(rows) < f.Limit {
+				break
+			}
+			last := rows[len(rows)-1]
+			f.After = record.Position{CreatedAt: last.CreatedAt, ID: last.ID}
+		}
+		if len(seen) != 7 {
+			t.Errorf("%d rows on all pages, want 7", len(seen))
 		}
 	}
 }

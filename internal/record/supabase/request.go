@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"slate360.ai/worker/internal/record"
@@ -20,6 +21,8 @@ type request struct {
 	query  url.Values
 	prefer string
 	body   any
+	// total, where not nil, gets the number of rows that Content-Range names.
+	total *int64
 }
 
 // refusal is an answer that is no success, as PostgREST and the gateway write it
@@ -79,6 +82,12 @@ func (s *Store) do(ctx context.Context, r request, rows any) error {
 		return fmt.Errorf("%w: the answer is larger than %d MiB", record.ErrPermanent, maxAnswer>>20)
 	case res.StatusCode < 200 || res.StatusCode > 299:
 		return s.refused(res.StatusCode, data)
+	case r.total != nil:
+		_, total, _ := strings.Cut(res.Header.Get("Content-Range"), "/")
+		if *r.total, err = strconv.ParseInt(total, 10, 64); err != nil {
+			return fmt.Errorf("the answer does not say how many rows there are: Content-Range %.40q", res.Header.Get("Content-Range"))
+		}
+		return nil
 	case rows == nil:
 		return nil
 	}

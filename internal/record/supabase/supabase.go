@@ -125,27 +125,77 @@ func (s *Store) List(ctx context.Context, f record.Filter) ([]record.Record, err
 	if limit <= 0 {
 		limit = 100
 	}
-	query := url.Values{
-		"order": {"created_at.desc,id.asc"}, "limit": {strconv.Itoa(limit)}, "offset": {strconv.Itoa(max(f.Offset, 0))},
+	query := conditions(f)
+	order, operator := "desc", "lt"
+	if f.OldestFirst {
+		order, operator = "asc", "gt"
 	}
-	if len(f.Status) > 0 {
-		quoted := make([]string, len(f.Status))
-		for i, st := range f.Status {
-			quoted[i] = quote(string(st))
+	query.Set("order", "created_at."+order+",id.asc")
+	query.Set("limit", strconv.Itoa(limit))
+	query.Set("offset", strconv.Itoa(max(f.Offset, 0)))
+	if !f.After.IsZero() {
+		at := quote(f.After.CreatedAt.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano))
+		query.Add("or", "(created_at."+operator+"."+at+",and(created_at.eq."+at+",id.gt."+quote(f.After.ID)+"))")
+	}
+	rows, err := s.read(ctx, query)
+	if noSuchID(err) {
+		return nil, nil
+	}
+	return rows, wrap(err, "list records")
+}
+
+// Count implements record.Store.
+func (s *Store) Count(ctx context.Context, f record.Filter) (int64, error) {
+	query := conditions(f)
+	query.Set("select", "id")
+	query.Set("limit", "1")
+	var total int64
+	err := s.do(ctx, request{method: http.MethodGet, query: query, prefer: "count=exact", total: &total}, nil)
+	if noSuchID(err) {
+		return 0, nil
+	}
+	return total, wrap(err, "count records")
+}
+
+// noSuchID tells whether the filter has an ID that no row can have.
+func noSuchID(err error) bool {
+	var refused *refusal
+	return errors.As(err, &refused) && refused.Code == "22P02"
+}
+
+// conditions of a filter, without its place in the order.
+func conditions(f record.Filter) url.Values {
+	query := url.Values{}
+	among := func(column string, values []string) {
+		if len(values) == 0 {
+			return
 		}
-		query.Set("status", "in.("+strings.Join(quoted, ",")+")")
+		quoted := make([]string, len(values))
+		for i, v := range values {
+			quoted[i] = quote(v)
+		}
+		query.Set(column, "in.("+strings.Join(quoted, ",")+")")
 	}
+	among("status", f.Statuses())
+	among("source_format", f.Formats)
 	for name, v := range map[string]string{"org_id": f.OrgID, "user_id": f.UserID, "project_id": f.ProjectID} {
 		if v != "" {
 			query.Set(name, "eq."+v)
 		}
 	}
-	rows, err := s.read(ctx, query)
-	var refused *refusal
-	if errors.As(err, &refused) && refused.Code == "22P02" { // an ID that no row can have
-		return nil, nil
+	if f.Search != "" {
+		// PostgREST reads an asterisk as a percent sign, and has no escape for it.
+		pattern := quote(strings.ReplaceAll(f.Pattern(), "*", "_"))
+		any := "source_url.ilike." + pattern + ",error_message.ilike." + pattern
+		if record.CheckUUID(f.Search) == nil {
+			any += ",id.eq." + f.Search
+		}
+		query.Add("or", "("+any+")")
 	}
-	return rows, wrap(err, "list records")
+	if !f.Since.IsZero() {
+		query.Set("created_at", "gte."+f.Since.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano))
+	}
+	return query
 }
 
 // Delete implements record.Store.

@@ -1,6 +1,6 @@
-// Package viewer serves a result folder to a browser on the same machine: its
-// files with range requests, as COPC and GeoTIFF readers need them, and a page
-// that lists what is there. The page loads nothing from elsewhere.
+// Package viewer serves a result folder to a browser: the viewer of package web,
+// the summary that it opens, and the files of the folder with range requests, as
+// COPC and GeoTIFF readers need them. The pages load nothing from elsewhere.
 package viewer
 
 import (
@@ -10,12 +10,12 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"path"
+	"path/filepath"
 	"strings"
 
 	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/web"
 )
 
 // resultFile is what the pipelines call their summary.
@@ -24,11 +24,17 @@ const resultFile = "result.json"
 // resultLimit bounds the summary that is read for the page, in bytes.
 const resultLimit = 64 << 20
 
+// filePrefix is the path below which the files of the folder are.
+const filePrefix = "/files/"
+
 // Handler serves one result folder.
 type Handler struct {
 	root *os.Root
+	name string
 	// local tells that only requests to a loopback name are answered.
 	local bool
+	pages *web.Handler
+	mux   *http.ServeMux
 }
 
 // New returns a handler for the folder. Paths cannot leave it, nor can symbolic
@@ -41,7 +47,20 @@ func New(dir string, local bool) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open result folder: %w", err)
 	}
-	return &Handler{root: root, local: local}, nil
+	h := &Handler{root: root, name: folderName(dir), local: local, pages: web.NewHandler(), mux: http.NewServeMux()}
+	h.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { h.pages.ServePage(w, r, web.Viewer) })
+	h.mux.HandleFunc("GET /"+resultFile, h.serveResult)
+	h.mux.HandleFunc("GET "+filePrefix, h.serveFile)
+	h.mux.Handle("GET "+web.AssetPrefix, h.pages)
+	return h, nil
+}
+
+// folderName is what the page calls the result.
+func folderName(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return filepath.Base(dir)
 }
 
 // Close closes the folder.
@@ -52,23 +71,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("Content-Security-Policy", pageSecurity)
+	header.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	header.Set("Cache-Control", "no-cache")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "only GET and HEAD are served", http.StatusMethodNotAllowed)
-		return
-	}
 	if h.local && !loopbackHost(r.Host) {
 		http.Error(w, "this server answers to localhost only", http.StatusForbidden)
 		return
 	}
-	if r.URL.Path == "/" {
-		h.servePage(w)
-		return
-	}
-	h.serveFile(w, r)
+	h.mux.ServeHTTP(w, r)
 }
 
 func loopbackHost(host string) bool {
@@ -83,7 +93,7 @@ func loopbackHost(host string) bool {
 }
 
 func (h *Handler) serveFile(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(r.URL.Path, "/")
+	name := strings.TrimPrefix(r.URL.Path, filePrefix)
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") || hidden(name) {
 		http.NotFound(w, r)
 		return
@@ -115,7 +125,34 @@ func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.Contains(name, "/.")
 }
 
-// loadResult reads result.json; a folder without one is served all the same.
+// summary is what the page opens: the folder's result.json, and a name for it.
+type summary struct {
+	Name string `json:"name"`
+	job.Result
+}
+
+// problem is an answer that says what went wrong (RFC 9457).
+type problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+func (h *Handler) serveResult(w http.ResponseWriter, _ *http.Request) {
+	result, err := h.loadResult()
+	if err != nil {
+		answer(w, "application/problem+json", http.StatusNotFound, problem{"there is no result", http.StatusNotFound, err.Error()})
+		return
+	}
+	answer(w, "application/json", http.StatusOK, summary{h.name, result})
+}
+
+func answer(w http.ResponseWriter, contentType string, status int, v any) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a browser that went away is no error
+}
+
 func (h *Handler) loadResult() (job.Result, error) {
 	var result job.Result
 	info, err := h.root.Stat(resultFile)
@@ -134,6 +171,3 @@ func (h *Handler) loadResult() (job.Result, error) {
 	}
 	return result, nil
 }
-
-// link returns the path of an output as a reference in the page.
-func link(rel string) string { return (&url.URL{Path: "/" + path.Clean("/" + rel)[1:]}).EscapedPath() }

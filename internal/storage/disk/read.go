@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -86,7 +87,33 @@ func (s *Store) Stat(ctx context.Context, key string) (storage.Info, error) {
 }
 
 func infoOf(key string, stat fs.FileInfo) storage.Info {
-	return storage.Info{Key: key, Size: stat.Size(), Modified: stat.ModTime()}
+	return storage.Info{Key: key, Size: stat.Size(), Modified: stat.ModTime(), Version: version(stat)}
+}
+
+// version of a file: files are replaced, not changed in place.
+func version(stat fs.FileInfo) string {
+	return strconv.FormatInt(stat.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(stat.Size(), 36)
+}
+
+// OpenRange reads a part of an object.
+func (s *Store) OpenRange(ctx context.Context, info storage.Info, off, n int64) (io.ReadCloser, error) {
+	f, now, err := s.open(ctx, info.Key)
+	if err != nil {
+		return nil, err
+	}
+	if now.Version != info.Version {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", info.Key, storage.ErrChanged), f.Close())
+	}
+	if _, err := f.Seek(off, io.SeekStart); err != nil {
+		return nil, errors.Join(failed("read", info.Key, err), f.Close())
+	}
+	return part{Reader: io.LimitReader(f, n), Closer: f}, nil
+}
+
+// part is a part of a file.
+type part struct {
+	io.Reader
+	io.Closer
 }
 
 // failed wraps an error with the key; what is not there is ErrNotFound.

@@ -45,7 +45,7 @@ func (s *Store) head(ctx context.Context, key string) (object, error) {
 		return object{}, s.failed("look up", key, err)
 	}
 	o := object{etag: out.ETag}
-	o.info = storage.Info{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified), SHA256: out.Metadata[metadataSHA256]}
+	o.info = storage.Info{Key: key, Size: aws.ToInt64(out.ContentLength), Modified: aws.ToTime(out.LastModified), SHA256: out.Metadata[metadataSHA256], Version: aws.ToString(out.ETag)}
 	o.digest, o.known = digestOf(out)
 	return o, nil
 }
@@ -74,6 +74,21 @@ func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, storage.In
 		}
 	}
 	return r, o.info, nil
+}
+
+// OpenRange reads a part of an object; the reader goes on where a connection is cut.
+func (s *Store) OpenRange(ctx context.Context, info storage.Info, off, n int64) (io.ReadCloser, error) {
+	if err := storage.CheckKey(info.Key); err != nil {
+		return nil, err
+	}
+	r := &rangeReader{ctx: ctx, s: s, key: info.Key, at: max(off, 0), end: min(off+n, info.Size)}
+	if info.Version != "" {
+		r.etag = &info.Version
+	}
+	if r.at >= r.end {
+		return r, nil
+	}
+	return r, r.open()
 }
 
 // GetFile writes an object to a local file: in parallel ranges where it is large,

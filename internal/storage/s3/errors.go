@@ -13,7 +13,7 @@ import (
 )
 
 // errChanged says that an object was overwritten while it was read.
-var errChanged = errors.New("the object was overwritten meanwhile")
+var errChanged = storage.ErrChanged
 
 // failed wraps what the service answered with the key, what was being done, and
 // what to do where that is known.

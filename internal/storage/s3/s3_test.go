@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"slate360.ai/worker/internal/leaktest"
 	"slate360.ai/worker/internal/storage"
@@ -60,6 +61,42 @@ func TestConformance(t *testing.T) {
 		body, err := io.ReadAll(resp.Body)
 		if err != nil || resp.StatusCode != http.StatusOK || string(body) != "text" || resp.Header.Get("Content-Type") != "text/plain" {
 			t.Errorf("%d %q %v (%v)", resp.StatusCode, body, resp.Header, err)
+		}
+	})
+	// Whoever has the signed address can put what was announced, and nothing else.
+	t.Run("PresignPut", func(t *testing.T) {
+		s := open(t, o)
+		u, err := s.PresignPut(t.Context(), "uploads/ä b.laz", 4, "application/vnd.las", time.Minute)
+		if err != nil || u.Source != "s3://"+o.Bucket+"/uploads/ä b.laz" {
+			t.Fatalf("%+v, %v", u, err)
+		}
+		defer http.DefaultClient.CloseIdleConnections()
+		put := func(body string) int {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, u.URL, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, value := range u.Headers {
+				req.Header.Set(name, value)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			return resp.StatusCode
+		}
+		if code := put("too long"); code < 400 {
+			t.Errorf("a longer body was taken with %d", code)
+		}
+		if code := put("text"); code != http.StatusOK {
+			t.Errorf("PUT answered %d", code)
+		}
+		if info, err := s.Stat(t.Context(), "uploads/ä b.laz"); err != nil || info.Size != 4 {
+			t.Errorf("%+v, %v", info, err)
+		}
+		if _, err := s.PresignPut(t.Context(), "x", s.MaxPresigned()+1, "", time.Minute); err == nil {
+			t.Error("more than S3 takes was signed")
 		}
 	})
 	t.Run("PublicURL", func(t *testing.T) {

@@ -27,7 +27,7 @@ func Run(t *testing.T, skips bool, open func(t testing.TB) (storage.Store, strin
 	testPublish := func(t *testing.T, s storage.Store, prefix string) { testPublish(t, s, prefix, skips) }
 	testCanceled := func(t *testing.T, s storage.Store, prefix string) { testCanceled(t, s, prefix, skips) }
 	for name, test := range map[string]func(t *testing.T, s storage.Store, prefix string){
-		"PutAndGet": testPutAndGet, "Large": testLarge, "Absent": testAbsent, "List": testList, "Keys": testKeys, "Damaged": testDamaged,
+		"PutAndGet": testPutAndGet, "Ranges": testRanges, "Large": testLarge, "Absent": testAbsent, "List": testList, "Keys": testKeys, "Damaged": testDamaged,
 		"Publish": testPublish, "Observer": testObserver, "Canceled": testCanceled, "Checkpoint": testCheckpoint,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,6 +100,46 @@ func testPutAndGet(t *testing.T, s storage.Store, prefix string) {
 	}
 	if u, err := s.URL(t.Context(), prefix+"a/ä b+c.bin"); err != nil || strings.ContainsAny(u, " ä") {
 		t.Errorf("address %s, %v", u, err)
+	}
+}
+
+func testRanges(t *testing.T, s storage.Store, prefix string) {
+	key, data := prefix+"ranges.bin", content(100_000)
+	put := func(data []byte) storage.Info {
+		t.Helper()
+		if err := s.Put(t.Context(), key, bytes.NewReader(data), int64(len(data)), storage.Attributes{}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := s.Stat(t.Context(), key)
+		if err != nil || info.Version == "" {
+			t.Fatalf("%+v, %v", info, err)
+		}
+		return info
+	}
+	info := put(data)
+	for _, r := range [][2]int64{{0, 10}, {0, 100_000}, {99_990, 10}, {50_000, 1}, {99_990, 1 << 40}, {100_000, 5}, {7, 0}} {
+		in, err := s.OpenRange(t.Context(), info, r[0], r[1])
+		if err != nil {
+			t.Fatalf("%v: %v", r, err)
+		}
+		got, err := io.ReadAll(in)
+		if want := data[r[0]:min(r[0]+r[1], 100_000)]; err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v: %d bytes, %v; want %d", r, len(got), err, len(want))
+		}
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	put(data[:50_000])
+	if in, err := s.OpenRange(t.Context(), info, 0, 10); !errors.Is(err, storage.ErrChanged) {
+		if err == nil {
+			in.Close()
+		}
+		t.Errorf("range of an object that was overwritten: %v", err)
+	}
+	info.Key = prefix + "absent"
+	if _, err := s.OpenRange(t.Context(), info, 0, 10); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("range of an absent object: %v", err)
 	}
 }
 

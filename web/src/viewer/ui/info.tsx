@@ -1,0 +1,113 @@
+import { bytes, count } from "../../common/format";
+import { Icon } from "../../common/icons";
+import { type Analysis, type Output, outputTitle, outputURL } from "../../common/result";
+import * as state from "../state";
+import { help } from "./keys";
+import { Group } from "./panel";
+
+export function InfoTab() {
+	const opened = state.opened.value;
+	if (!opened) return null;
+	const { result } = opened;
+	return (
+		<>
+			<Facts analysis={result.analysis} />
+			{(result.warnings?.length ?? 0) > 0 && (
+				<Group title="Warnings">
+					{result.warnings?.map((w) => (
+						<p key={w} class="warning">
+							{w}
+						</p>
+					))}
+				</Group>
+			)}
+			<Group title="Files">
+				<ul class="files">
+					{result.outputs.map((o) => (
+						<li key={`${o.type}${o.path}`}>
+							<a
+								href={outputURL(opened, o)}
+								download={o.files || o.type === "report" ? undefined : ""}
+								target={o.type === "report" ? "_blank" : undefined}
+								rel="noreferrer"
+							>
+								<span>
+									{outputTitle(o.type)}
+									<small>{o.path?.split("/").pop()}</small>
+								</span>
+								<small class="number">
+									{bytes(o.size)}
+									{holds(o) && <br />}
+									{holds(o)}
+								</small>
+								<Icon name="download" size={15} />
+							</a>
+						</li>
+					))}
+				</ul>
+			</Group>
+			<Group title="Keys">
+				<dl class="keys">
+					{help.map(([keys, what]) => (
+						<div key={keys}>
+							<dt>
+								<kbd>{keys}</kbd>
+							</dt>
+							<dd>{what}</dd>
+						</div>
+					))}
+				</dl>
+			</Group>
+		</>
+	);
+}
+
+function holds(o: Output): string {
+	if (o.type === "tiles_3d" || o.type === "ept") return o.tiles ? `${count(o.tiles)} tiles` : "";
+	if (o.points) return `${count(o.points)} points`;
+	if (o.triangles) return `${count(o.triangles)} triangles`;
+	if (o.width) return `${o.width} × ${o.height}`;
+	return "";
+}
+
+interface MeshAnalysis {
+	triangles?: number;
+	vertices?: number;
+	size?: [number, number, number];
+	materials?: number;
+}
+
+function Facts({ analysis }: { analysis?: Analysis }) {
+	const rows: [string, string][] = [];
+	if (!analysis) return null;
+	const mesh = analysis.mesh as MeshAnalysis | undefined;
+	const unit = analysis.crs?.horizontalUnit;
+	if (analysis.points) rows.push(["Points", count(analysis.points)]);
+	if (mesh?.triangles) rows.push(["Triangles", count(mesh.triangles)]);
+	if (mesh?.vertices) rows.push(["Vertices", count(mesh.vertices)]);
+	if (analysis.density)
+		rows.push(["Density", `${analysis.density.toFixed(1)} per ${unit === "metre" ? "m²" : `square ${unit ?? "unit"}`}`]);
+	if (analysis.crs?.name)
+		rows.push(["Reference system", analysis.crs.epsg ? `${analysis.crs.name} (EPSG:${analysis.crs.epsg})` : analysis.crs.name]);
+	const b = analysis.bounds;
+	if (b) {
+		rows.push(["Extent", b.min.map((v, i) => ((b.max[i] ?? 0) - v).toFixed(1)).join(" × ") + (unit ? ` ${unit}` : "")]);
+		rows.push(["Heights", `${b.min[2].toFixed(2)} to ${b.max[2].toFixed(2)}`]);
+	}
+	const center = analysis.wgs84?.center;
+	if (center) rows.push(["Location", `${center[1].toFixed(6)}, ${center[0].toFixed(6)}`]);
+	if (rows.length === 0) return null;
+	return (
+		<Group title="About">
+			<dl class="facts">
+				{rows.map(([name, value]) => (
+					<div key={name}>
+						<dt>{name}</dt>
+						<dd class="number">{value}</dd>
+					</div>
+				))}
+			</dl>
+			{analysis.crs?.note && <p class="muted small">{analysis.crs.note}</p>}
+		</Group>
+	);
+}
