@@ -30,20 +30,24 @@ setup-lint: ## build the linters
 
 build: setup ## build bin/slate360-worker
 	@./scripts/bullmq-scripts.sh
+	@./scripts/web.sh
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/slate360-worker
 	@ln -sf $(BIN) slate360-worker
 
 test: setup-test ## pass all tests, with all foreign readers and real services
 	@./scripts/bullmq-scripts.sh
+	@./scripts/web.sh
 	SLATE360_REQUIRE_TOOLS=1 go test ./...
 
 race: setup-race setup-test ## pass the tests under the race detector
 	@./scripts/bullmq-scripts.sh
+	@./scripts/web.sh
 	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 lint: setup-lint ## linters, gofumpt, layers, known holes
 	go vet ./...
 	golangci-lint run ./...
+	@./scripts/web.sh lint
 	@./scripts/vulnerabilities.sh
 
 fuzz: setup ## run each fuzz test for FUZZTIME
@@ -69,6 +73,7 @@ run: demo ## look at the result of the demo in a browser
 
 cross: setup ## build for all platforms
 	@./scripts/bullmq-scripts.sh
+	@./scripts/web.sh
 	GOOS=linux GOARCH=amd64 go build -trimpath -o bin/linux-amd64/ ./cmd/slate360-worker
 	GOOS=linux GOARCH=arm64 go build -trimpath -o bin/linux-arm64/ ./cmd/slate360-worker
 	GOOS=darwin GOARCH=arm64 go build -trimpath -o bin/darwin-arm64/ ./cmd/slate360-worker

@@ -110,7 +110,7 @@ node_fits() {
 	command -v "$1" >/dev/null && "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 
-# need_node installs Node for BullMQ's scripts, which npm brings.
+# need_node installs Node for BullMQ's scripts and the web pages, which npm brings.
 need_node() {
 	node_fits node && command -v npm >/dev/null && return 0
 	[ -x "$TOOLS/bin/node" ] && [ -x "$TOOLS/bin/npm" ] && node_fits "$TOOLS/bin/node" && return 0
@@ -142,6 +142,7 @@ setup_test() {
 	setup_node
 	need draco_encoder draco "Google's Draco, that ours is compared with"
 	need 7zz 7zip "7-Zip, whose archives are unpacked"
+	need chromium chromium "a browser, that the dashboard and the viewer are tested in"
 	need redis-server redis-server "Redis, that the queue is tested on"
 	[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null ||
 		packages postgresql "PostgreSQL, that records are tested on"
@@ -160,6 +161,11 @@ setup_test() {
 		cp e2e/tools/package-lock.json "$TOOLS/package-lock.new"
 		mv "$TOOLS/package-lock.new" "$TOOLS/package-lock.json"
 		(cd "$TOOLS" && npm ci --silent --ignore-scripts) || { rm -f "$TOOLS/package-lock.json"; exit 1; }
+	fi
+	if ! cmp -s clients/typescript/package-lock.json clients/typescript/node_modules/.installed; then
+		say "installing what clients/typescript is made of and tested with"
+		(cd clients/typescript && npm ci --silent --ignore-scripts)
+		cp clients/typescript/package-lock.json clients/typescript/node_modules/.installed
 	fi
 }
 
@@ -180,7 +186,10 @@ GO=go
 case "${1:-build}" in
 build) need_node ;;
 test) setup_test ;;
-lint) setup_lint ;;
+lint)
+	need_node
+	setup_lint
+	;;
 race) setup_race ;;
 *)
 	say "unknown argument $1: want build, test, lint or race"

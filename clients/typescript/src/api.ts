@@ -81,9 +81,13 @@ export class WorkerApi {
 
 	/** Makes a read-only link to the result; its address is absolute. */
 	async share(id: string, seconds: number): Promise<{ url: string; expiresAt: string }> {
-		const made = await this.#request<{ url: string; expiresAt: string }>("POST", `/api/models/jobs/${encodeURIComponent(id)}/share`, {
-			expiresIn: seconds,
-		});
+		const made = await this.#request<{ url: string; expiresAt: string }>(
+			"POST",
+			`/api/models/jobs/${encodeURIComponent(id)}/share`,
+			{
+				expiresIn: seconds,
+			},
+		);
 		return { ...made, url: new URL(made.url, this.#o.baseUrl).href };
 	}
 
@@ -100,7 +104,12 @@ export class WorkerApi {
 			signal: AbortSignal.timeout(this.#o.timeout ?? 30_000),
 		});
 		if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
-		const problem = (await response.json().catch(() => ({}))) as { title?: string; detail?: string; field?: string; hint?: string };
+		const problem = (await response.json().catch(() => ({}))) as {
+			title?: string;
+			detail?: string;
+			field?: string;
+			hint?: string;
+		};
 		throw new ApiError(response.status, problem.detail ?? problem.title ?? response.statusText, problem.field, problem.hint);
 	}
 }

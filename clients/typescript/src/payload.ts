@@ -5,7 +5,23 @@
  */
 
 export const sourceFormats = [
-	"glb", "gltf", "obj", "fbx", "ply", "stl", "dae", "3ds", "las", "laz", "copc", "e57", "xyz", "ept", "photos", "zip", "auto",
+	"glb",
+	"gltf",
+	"obj",
+	"fbx",
+	"ply",
+	"stl",
+	"dae",
+	"3ds",
+	"las",
+	"laz",
+	"copc",
+	"e57",
+	"xyz",
+	"ept",
+	"photos",
+	"zip",
+	"auto",
 ] as const;
 export type SourceFormat = (typeof sourceFormats)[number];
 
@@ -13,7 +29,19 @@ export const priorities = ["low", "normal", "high", "urgent"] as const;
 export type Priority = (typeof priorities)[number];
 
 export const outputTypes = [
-	"glb_draco", "glb_preview", "laz", "copc", "ept", "tiles_3d", "thumbnail", "dsm", "dtm", "orthophoto", "obj", "point_cloud", "report",
+	"glb_draco",
+	"glb_preview",
+	"laz",
+	"copc",
+	"ept",
+	"tiles_3d",
+	"thumbnail",
+	"dsm",
+	"dtm",
+	"orthophoto",
+	"obj",
+	"point_cloud",
+	"report",
 ] as const;
 export type OutputType = (typeof outputTypes)[number] | `lod_${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`;
 
@@ -92,7 +120,8 @@ const truth: Check = (value, field) => {
 
 function oneOf(values: readonly string[]): Check {
 	return (value, field) => {
-		if (typeof value !== "string" || !values.includes(value)) fail(field, `want one of ${values.join(", ")}, got ${shown(value)}`);
+		if (typeof value !== "string" || !values.includes(value))
+			fail(field, `want one of ${values.join(", ")}, got ${shown(value)}`);
 	};
 }
 
@@ -152,10 +181,10 @@ const options = object({
 		smrf: filter({ cell: distance, slope: number(0, 1e3), window: distance, scalar: number(0, 1e6), threshold: number(0, 1e6) }),
 	}),
 	crs: object({ source: text, target: text }),
-	origin: object(
-		{ lat: number(-90, 90), lon: number(-180, 180), height: number(-1e5, 1e6), heading: number(-360, 360) },
-		["lat", "lon"],
-	),
+	origin: object({ lat: number(-90, 90), lon: number(-180, 180), height: number(-1e5, 1e6), heading: number(-360, 360) }, [
+		"lat",
+		"lon",
+	]),
 	upAxis: oneOf(["auto", "y", "z"]),
 	engines,
 	priority: oneOf(priorities),

@@ -1,6 +1,6 @@
-import { Queue, type JobsOptions } from "bullmq";
+import { type JobsOptions, Queue } from "bullmq";
 import { Redis } from "ioredis";
-import { type Options, parsePayload, type Payload, type Priority, type SourceFormat } from "./payload.js";
+import { type Options, type Payload, type Priority, parsePayload, type SourceFormat } from "./payload.js";
 
 /** BullMQ's numbers of priorities: 1 comes first. The gaps are for the producer's own (jobs of Pro users, say). */
 export const priorityNumbers: Readonly<Record<Priority, number>> = { urgent: 1, high: 5, normal: 10, low: 20 };

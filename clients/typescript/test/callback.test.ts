@@ -4,7 +4,14 @@ import { CallbackError, callbackHandler, MemoryReplayStore, sign, verifyCallback
 
 const secret = "k";
 const now = 1_800_000_000_000;
-const body = JSON.stringify({ jobId: "j", status: "completed", progressPct: 100, eventId: "e", occurredAt: "2027-01-15T08:00:00Z", timestamp: now / 1000 });
+const body = JSON.stringify({
+	jobId: "j",
+	status: "completed",
+	progressPct: 100,
+	eventId: "e",
+	occurredAt: "2027-01-15T08:00:00Z",
+	timestamp: now / 1000,
+});
 
 const refused = (fault: string) => (e: unknown) => e instanceof CallbackError && e.fault === fault;
 
@@ -15,7 +22,10 @@ test("the signature is HMAC-SHA256", () => {
 
 test("a good callback passes, with either of two keys", () => {
 	assert.equal(verifyCallback(body, sign(body, secret), { secret, now }).jobId, "j");
-	assert.equal(verifyCallback(new TextEncoder().encode(body), sign(body, "old"), { secret: ["new", "old"], now }).status, "completed");
+	assert.equal(
+		verifyCallback(new TextEncoder().encode(body), sign(body, "old"), { secret: ["new", "old"], now }).status,
+		"completed",
+	);
 });
 
 test("another body, key or signature is refused", () => {
@@ -52,12 +62,15 @@ test("the handler takes an event once, and again where handling it failed", asyn
 			if (broken) throw new Error("the database is away");
 		},
 	});
-	const send = () => handle(new Request("http://x/", { method: "POST", body, headers: { "x-worker-signature": sign(body, secret) } }));
+	const send = () =>
+		handle(new Request("http://x/", { method: "POST", body, headers: { "x-worker-signature": sign(body, secret) } }));
 	await assert.rejects(send(), /database/);
 	broken = false;
 	assert.equal((await send()).status, 200);
 	assert.deepEqual(await (await send()).json(), { ok: true, duplicate: true });
 	assert.equal(calls, 2);
-	const forged = await handle(new Request("http://x/", { method: "POST", body, headers: { "x-worker-signature": sign(body, "x") } }));
+	const forged = await handle(
+		new Request("http://x/", { method: "POST", body, headers: { "x-worker-signature": sign(body, "x") } }),
+	);
 	assert.equal(forged.status, 401);
 });

@@ -52,8 +52,12 @@ export async function redis(cleanup: Cleanup): Promise<string> {
 	if (process.env.REDIS_URL) return process.env.REDIS_URL;
 	const port = await freePort();
 	const dir = await folder(cleanup);
-	const child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", ""], { stdio: "ignore" });
-	const failed = new Promise<never>((_, reject) => child.once("error", (e) => reject(new Error(`redis-server cannot be started: ${e.message}`))));
+	const child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", ""], {
+		stdio: "ignore",
+	});
+	const failed = new Promise<never>((_, reject) =>
+		child.once("error", (e) => reject(new Error(`redis-server cannot be started: ${e.message}`))),
+	);
 	cleanup.add(() => ended(child));
 	await Promise.race([reached(port), failed]);
 	return `redis://127.0.0.1:${port}`;

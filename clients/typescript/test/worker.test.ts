@@ -37,28 +37,31 @@ function end(jobId: string): Promise<CallbackEvent> {
 	return new Promise((resolve) => waiting.set(jobId, resolve));
 }
 
-before(async () => {
-	redisUrl = await redis(cleanup);
-	const dir = await folder(cleanup);
-	source = `${await fileServer(cleanup, await scan(dir))}/scan.laz`;
-	const store = new Redis(redisUrl);
-	cleanup.add(async () => store.disconnect());
-	callbacks = callbackHandler({
-		secret,
-		replays: new RedisReplayStore(store),
-		onEvent(event) {
-			events.push(event);
-			if (event.status !== "progress") waiting.get(event.jobId)?.(event);
-		},
-	});
-	const platform = await route(cleanup, async (request) => {
-		const body = await request.arrayBuffer();
-		requests.push({ body, signature: request.headers.get("x-worker-signature") ?? "" });
-		return callbacks(new Request(request.url, { method: "POST", headers: request.headers, body }));
-	});
-	address = await worker(cleanup, dir, { REDIS_URL: redisUrl, SLATE360_API_URL: platform, GPU_WORKER_SECRET_KEY: secret });
-	api = new WorkerApi({ baseUrl: address, token: secret });
-}, { timeout: 120_000 });
+before(
+	async () => {
+		redisUrl = await redis(cleanup);
+		const dir = await folder(cleanup);
+		source = `${await fileServer(cleanup, await scan(dir))}/scan.laz`;
+		const store = new Redis(redisUrl);
+		cleanup.add(async () => store.disconnect());
+		callbacks = callbackHandler({
+			secret,
+			replays: new RedisReplayStore(store),
+			onEvent(event) {
+				events.push(event);
+				if (event.status !== "progress") waiting.get(event.jobId)?.(event);
+			},
+		});
+		const platform = await route(cleanup, async (request) => {
+			const body = await request.arrayBuffer();
+			requests.push({ body, signature: request.headers.get("x-worker-signature") ?? "" });
+			return callbacks(new Request(request.url, { method: "POST", headers: request.headers, body }));
+		});
+		address = await worker(cleanup, dir, { REDIS_URL: redisUrl, SLATE360_API_URL: platform, GPU_WORKER_SECRET_KEY: secret });
+		api = new WorkerApi({ baseUrl: address, token: secret });
+	},
+	{ timeout: 120_000 },
+);
 
 after(() => cleanup.run());
 
@@ -70,7 +73,10 @@ test("the types are those of the document that the worker serves", async () => {
 test("a job goes through the queue, and its callbacks hold", { timeout: 120_000 }, async () => {
 	const producer = new Producer({ redisUrl });
 	try {
-		const { jobId } = await producer.submit({ sourceUrl: source, sourceFormat: "laz", options: { formats: ["copc", "thumbnail"] } }, { priority: "high" });
+		const { jobId } = await producer.submit(
+			{ sourceUrl: source, sourceFormat: "laz", options: { formats: ["copc", "thumbnail"] } },
+			{ priority: "high" },
+		);
 		const queued = await producer.queue.getJob(jobId);
 		assert.equal(queued?.opts.priority, 5);
 		const event = (await end(jobId)) as CompletedEvent;
@@ -125,15 +131,22 @@ test("the API takes, shows, lists, shares and deletes jobs", { timeout: 120_000 
 	assert.equal(result.outputs[0]?.type, "thumbnail");
 	await api.remove(first.jobId);
 	await assert.rejects(api.job(first.jobId), (e) => e instanceof ApiError && e.status === 404);
-	await assert.rejects(api.submit({ sourceUrl: "ftp://x/y" }), (e) => e instanceof ApiError && e.status === 422 && e.field === "sourceUrl");
-	await assert.rejects(new WorkerApi({ baseUrl: address, token: "wrong" }).list(), (e) => e instanceof ApiError && e.status === 401);
+	await assert.rejects(
+		api.submit({ sourceUrl: "ftp://x/y" }),
+		(e) => e instanceof ApiError && e.status === 422 && e.field === "sourceUrl",
+	);
+	await assert.rejects(
+		new WorkerApi({ baseUrl: address, token: "wrong" }).list(),
+		(e) => e instanceof ApiError && e.status === 401,
+	);
 });
 
 test("the example routes of Next.js work", { timeout: 120_000 }, async () => {
 	process.env.REDIS_URL = redisUrl;
 	process.env.GPU_WORKER_SECRET_KEY = secret;
 	const { POST } = await import("../examples/nextjs/app/api/models/process/route.js");
-	const post = (body: unknown) => POST(new Request("http://platform/api/models/process", { method: "POST", body: JSON.stringify(body) }));
+	const post = (body: unknown) =>
+		POST(new Request("http://platform/api/models/process", { method: "POST", body: JSON.stringify(body) }));
 	const answer = await post({ sourceUrl: source, sourceFormat: "laz", options: { formats: ["laz"] } });
 	assert.equal(answer.status, 202);
 	const { jobId } = (await answer.json()) as { jobId: string };

@@ -91,7 +91,13 @@ export function Switch(props: { label: string; checked: boolean; onChange: (on: 
 				{props.label}
 				{props.note && <small>{props.note}</small>}
 			</span>
-			<input type="checkbox" role="switch" checked={props.checked} onChange={(e) => props.onChange(e.currentTarget.checked)} />
+			<input
+				type="checkbox"
+				role="switch"
+				checked={props.checked}
+				aria-checked={props.checked}
+				onChange={(e) => props.onChange(e.currentTarget.checked)}
+			/>
 			<i aria-hidden="true" />
 		</label>
 	);

@@ -19,7 +19,6 @@ export function JobPage({ id }: { id: string }) {
 	const job = store.jobs.value.get(id);
 	const status = job?.status;
 	// What only the whole job has is asked for again when it reaches an end.
-	// biome-ignore lint/correctness/useExhaustiveDependencies: the status is why
 	useEffect(() => {
 		store.loadJob(id).catch((error) => {
 			if (error instanceof Problem && error.status !== 401) setProblem(error);
@@ -332,19 +331,17 @@ function Log({ job }: { job: Job }) {
 	const lines = store.logs.value.get(job.jobId) ?? job.log ?? [];
 	const box = useRef<HTMLPreElement>(null);
 	const follows = useRef(true);
-	// biome-ignore lint/correctness/useExhaustiveDependencies: new lines are why
 	useLayoutEffect(() => {
 		if (box.current && follows.current) box.current.scrollTop = box.current.scrollHeight;
 	}, [lines.length]);
 	if (lines.length === 0 && final(job.status)) return null;
 	return (
 		<Card title="Log">
-			{/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
 			<pre
 				ref={box}
 				class="log"
+				// biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
 				tabIndex={0}
-				aria-label="Log"
 				onScroll={(e) => {
 					const b = e.currentTarget;
 					follows.current = b.scrollHeight - b.scrollTop - b.clientHeight < 24;

@@ -155,7 +155,7 @@ function Filters() {
 		return () => clearTimeout(timer);
 	}, [text]);
 	return (
-		<div class="filters" role="search">
+		<search class="filters">
 			<div class="search">
 				<Icon name="search" size={16} />
 				<input
@@ -196,7 +196,7 @@ function Filters() {
 				<option value="mesh">Meshes</option>
 				<option value="photogrammetry">Photos</option>
 			</select>
-		</div>
+		</search>
 	);
 }
 

@@ -63,6 +63,7 @@ export class EyeDome {
 	#camera = new OrthographicCamera(-1, 1, 1, -1, 0, 1);
 	#material: ShaderMaterial;
 	#size = new Vector2();
+	#pixel = new Vector2();
 
 	constructor() {
 		const depthTexture = new DepthTexture(1, 1, FloatType);
@@ -80,7 +81,7 @@ export class EyeDome {
 			uniforms: {
 				color: { value: this.#target.texture },
 				depth: { value: depthTexture },
-				pixel: { value: new Vector2() },
+				pixel: { value: this.#pixel },
 				near: { value: 1 },
 				far: { value: 1 },
 				strength: { value: 1 },
@@ -104,7 +105,7 @@ export class EyeDome {
 		renderer.render(scene, camera);
 		const u = this.#material.uniforms;
 		const radius = 1.4 * renderer.getPixelRatio();
-		(u.pixel?.value as Vector2).set(radius / this.#size.x, radius / this.#size.y);
+		this.#pixel.set(radius / this.#size.x, radius / this.#size.y);
 		if (u.near) u.near.value = camera.near;
 		if (u.far) u.far.value = camera.far;
 		if (u.strength) u.strength.value = this.strength;

@@ -241,7 +241,7 @@ export function paint(d: Drawing, c: CanvasRenderingContext2D, scale: number): v
 	c.lineCap = "round";
 	for (const ring of d.fills) {
 		c.beginPath();
-		ring.forEach(([x, y]) => c.lineTo(x, y));
+		for (const [x, y] of ring) c.lineTo(x, y);
 		c.closePath();
 		c.fillStyle = "rgba(245,165,36,.18)";
 		c.fill();

@@ -45,7 +45,7 @@ export function App() {
 		<div class={`viewer ${state.panelOpen.value ? "with-panel" : ""}`}>
 			<TopBar viewer={viewer} onShare={() => setSharing(true)} />
 			<main class="stage">
-				{/* biome-ignore lint/a11y/noNoninteractiveTabindex: the picture is moved by keys */}
+				{/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: the picture is moved by keys */}
 				<canvas
 					ref={canvas}
 					tabIndex={0}
@@ -218,7 +218,6 @@ function StatusLine() {
 					<>
 						<b>{place.label}</b>
 						{place.values.map((v, i) => (
-							// biome-ignore lint/suspicious/noArrayIndexKey: coordinates are told apart by their order
 							<span key={i} class="number">
 								{v}
 							</span>

@@ -71,6 +71,8 @@ void main() {
 /** The material of all points of a cloud. */
 export class PointMaterial extends ShaderMaterial {
 	#classes = new Uint8Array(256 * 4);
+	#ramp = rampTexture("turbo");
+	#palette: DataTexture;
 
 	constructor() {
 		super({
@@ -81,7 +83,7 @@ export class PointMaterial extends ShaderMaterial {
 				mode: { value: 0 },
 				heights: { value: [0, 1] },
 				intensities: { value: [0, 65535] },
-				ramp: { value: rampTexture("turbo") },
+				ramp: { value: null },
 				classes: { value: null },
 				spacing: { value: 1 },
 				pixels: { value: 1 },
@@ -98,7 +100,9 @@ export class PointMaterial extends ShaderMaterial {
 		const texture = new DataTexture(this.#classes, 256, 1, RGBAFormat, UnsignedByteType);
 		texture.minFilter = texture.magFilter = NearestFilter;
 		texture.needsUpdate = true;
+		this.#palette = texture;
 		this.set("classes", texture);
+		this.set("ramp", this.#ramp);
 	}
 
 	set(name: string, value: unknown): void {
@@ -112,18 +116,19 @@ export class PointMaterial extends ShaderMaterial {
 	}
 
 	gradient(name: Gradient): void {
-		(this.uniforms.ramp?.value as DataTexture).dispose();
-		this.set("ramp", rampTexture(name));
+		this.#ramp.dispose();
+		this.#ramp = rampTexture(name);
+		this.set("ramp", this.#ramp);
 	}
 
 	showClass(n: number, shown: boolean): void {
 		this.#classes[n * 4 + 3] = shown ? 255 : 0;
-		(this.uniforms.classes?.value as DataTexture).needsUpdate = true;
+		this.#palette.needsUpdate = true;
 	}
 
 	override dispose(): void {
-		(this.uniforms.ramp?.value as DataTexture).dispose();
-		(this.uniforms.classes?.value as DataTexture).dispose();
+		this.#ramp.dispose();
+		this.#palette.dispose();
 		super.dispose();
 	}
 }

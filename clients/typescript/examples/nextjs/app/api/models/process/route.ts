@@ -1,7 +1,7 @@
 // app/api/models/process/route.ts: takes a request of the platform's own pages,
 // writes the record, and puts the job on the queue. In your app import from
 // "@slate360/worker-client".
-import { PayloadError, Producer, type Priority, parsePayload } from "../../../../../../src/index.js";
+import { PayloadError, type Priority, Producer, parsePayload } from "../../../../../../src/index.js";
 
 export const runtime = "nodejs"; // Redis needs sockets
 
