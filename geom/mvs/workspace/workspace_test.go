@@ -102,7 +102,7 @@ func truth(v mvs.View) *mvs.Map {
 func TestMapsAndPhotos(t *testing.T) {
 	dir := t.TempDir()
 	writeWorkspace(t, dir, 3)
-	w, err := Open(dir)
+	w, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestNamesStayInside(t *testing.T) {
 		if err := m.WriteBinary(filepath.Join(dir, "sparse")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir); !errors.Is(err, ErrName) {
+		if _, err := Open(dir, Options{}); !errors.Is(err, ErrName) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestCOLMAPFusesOurMaps(t *testing.T) {
 	program := testdata.Tool(t, "colmap")
 	dir := t.TempDir()
 	writeWorkspace(t, dir, 5)
-	w, err := Open(dir)
+	w, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func read(t *testing.T, path string) (list []colmap.FusedPoint) {
 func TestFuseLeavesNothingAfterAnError(t *testing.T) {
 	dir := t.TempDir()
 	writeWorkspace(t, dir, 3)
-	w, err := Open(dir)
+	w, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
