@@ -107,6 +107,7 @@ func (a vec) times(f float32) vec        { return vec{a[0] * f, a[1] * f, a[2] *
 func (a vec) dot(b vec) float32          { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
 func (a vec) along(t float32, d vec) vec { return a.plus(d.times(t)) }
 func (a vec) unit() vec                  { return a.times(1 / float32(math.Sqrt(float64(a.dot(a))))) }
+
 func (a vec) cross(b vec) vec {
 	return vec{a[1]*b[2] - a[2]*b[1], a[2]*b[0] - a[0]*b[2], a[0]*b[1] - a[1]*b[0]}
 }
