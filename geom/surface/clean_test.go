@@ -67,7 +67,7 @@ func manifold(t *testing.T, m *mesh) []int32 {
 func TestFillHoles(t *testing.T) {
 	ctx := context.Background()
 	m := cube(16)
-	m.keep(ctx, func(i int, _ [3]int32) bool { return i%60 > 4 && i != 100 })
+	must(t, m.keep(ctx, func(i int, _ [3]int32) bool { return i%60 > 4 && i != 100 }))
 	if r := report(m); r.Watertight || r.BorderEdges == 0 {
 		t.Fatalf("%+v", r)
 	}
@@ -79,13 +79,13 @@ func TestFillHoles(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	sheet := cube(6)
-	sheet.keep(ctx, func(i int, _ [3]int32) bool { return i < 72 })
+	must(t, sheet.keep(ctx, func(i int, _ [3]int32) bool { return i < 72 }))
 	must(t, sheet.fillHoles(ctx, manifold(t, sheet), 40))
 	if r := report(sheet); r.BorderEdges != 24 {
 		t.Errorf("the rim of a sheet was taken for a hole: %+v", r)
 	}
 	long := cube(12)
-	long.keep(ctx, func(i int, _ [3]int32) bool { return i >= 288 })
+	must(t, long.keep(ctx, func(i int, _ [3]int32) bool { return i >= 288 }))
 	must(t, long.fillHoles(ctx, manifold(t, long), 40))
 	if r := report(long); r.BorderEdges != 48 {
 		t.Errorf("a hole of 48 edges: %+v", r)
@@ -142,7 +142,7 @@ func TestDropLong(t *testing.T) {
 	ctx := context.Background()
 	// A fine sheet with a wide gap in it, and a skirt of long triangles around it.
 	m := cube(20)
-	m.keep(ctx, func(i int, _ [3]int32) bool { return i < 800 })
+	must(t, m.keep(ctx, func(i int, _ [3]int32) bool { return i < 800 }))
 	at := map[[2]int]int32{}
 	for v := range int32(len(m.scale)) {
 		p := m.at(v)
@@ -150,7 +150,7 @@ func TestDropLong(t *testing.T) {
 			at[[2]int{int(math.Round(p[1] * 20)), int(math.Round(p[2] * 20))}] = v
 		}
 	}
-	m.keep(ctx, func(_ int, t [3]int32) bool {
+	err := m.keep(ctx, func(_ int, t [3]int32) bool {
 		inside := func(x float64) bool { return x > 0.24 && x < 0.76 }
 		c := vec{}
 		for _, v := range t {
@@ -160,6 +160,7 @@ func TestDropLong(t *testing.T) {
 		}
 		return !inside(c[1]) || !inside(c[2])
 	})
+	must(t, err)
 	fine := len(m.triangles)
 	var ring []int32
 	for k := range 40 {

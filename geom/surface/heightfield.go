@@ -268,7 +268,7 @@ func (f *field) quad(m *mesh, id []int32, q [4]int) {
 		first := f.facesUp(q[0], q[1], q[2]) && f.facesUp(q[0], q[2], q[3])
 		second := f.facesUp(q[0], q[1], q[3]) && f.facesUp(q[1], q[2], q[3])
 		steep := math.Abs(f.places[q[0]][2]-f.places[q[2]][2]) > math.Abs(f.places[q[1]][2]-f.places[q[3]][2])
-		if first && !(second && steep) {
+		if first && (!second || !steep) {
 			add(q[0], q[1], q[2])
 			add(q[0], q[2], q[3])
 		} else if second {
