@@ -283,7 +283,7 @@ func readCloud(path string) (list []FusedPoint, err error) {
 func (r *FusedReader) all() (list []FusedPoint, err error) {
 	for {
 		var p FusedPoint
-		if err := r.Read(&p); err == io.EOF {
+		if err := r.Read(&p); errors.Is(err, io.EOF) {
 			return list, nil
 		} else if err != nil {
 			return nil, err

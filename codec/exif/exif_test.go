@@ -94,7 +94,8 @@ func drone(order binary.AppendByteOrder) []byte {
 		[]entry{
 			text(1, "S"), rationals(order, 2, 48, 1, 51, 1, 296, 10),
 			text(3, "W"), rationals(order, 4, 2, 1, 17, 1, 402, 10),
-			{5, 1, 1, []byte{1}}, rationals(order, 6, 355, 10), rationals(order, 0x1f, 15, 10),
+			{5, 1, 1, []byte{1}},
+			rationals(order, 6, 355, 10), rationals(order, 0x1f, 15, 10),
 			rationals(order, 7, 5, 1, 8, 1, 9, 1), text(0x1d, "2024:05:06"), rationals(order, 0x11, 2705, 10),
 		},
 	)

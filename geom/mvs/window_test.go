@@ -71,7 +71,13 @@ func TestCostOfTheImpossible(t *testing.T) {
 	q := rel.project(rx, ry)
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, p := range []plane{
-		{nan, nan, nan}, {inf, 0, 1}, {0, 0, inf}, {0, 0, 1e30}, {0, 0, -1}, {1e6, 0, 1}, {0, 0, 5},
+		{nan, nan, nan},
+		{inf, 0, 1},
+		{0, 0, inf},
+		{0, 0, 1e30},
+		{0, 0, -1},
+		{1e6, 0, 1},
+		{0, 0, 5},
 		{truth[0], truth[1] + 40, truth[2]},
 	} {
 		if c := w.cost(&rel, &l, &p, p.inverse(rx, ry), &q); c != worst {

@@ -95,7 +95,7 @@ func withoutPhotos(found []candidate) (others []candidate) {
 		photos = photos || c.format == Photos
 	}
 	for _, c := range found {
-		if c.format != Photos && !(photos && c.format == XYZ) {
+		if c.format != Photos && (!photos || c.format != XYZ) {
 			others = append(others, c)
 		}
 	}

@@ -236,7 +236,7 @@ func read(t *testing.T, path string) (list []colmap.FusedPoint) {
 	defer r.Close()
 	for {
 		var p colmap.FusedPoint
-		if err := r.Read(&p); err == io.EOF {
+		if err := r.Read(&p); errors.Is(err, io.EOF) {
 			return list
 		} else if err != nil {
 			t.Fatal(err)

@@ -51,7 +51,6 @@ func day(seed uint64) []arrival {
 type machine struct {
 	ready time.Duration
 	jobs  []time.Duration // when each that runs ends
-	gone  bool
 }
 
 type outcome struct {

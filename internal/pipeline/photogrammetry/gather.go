@@ -2,6 +2,7 @@ package photogrammetry
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -115,7 +116,7 @@ func sniffKind(p string) (fileKind, error) {
 	defer f.Close()
 	head := make([]byte, 16)
 	n, err := io.ReadFull(f, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return otherFile, err
 	}
 	return kindOf(head[:n]), nil

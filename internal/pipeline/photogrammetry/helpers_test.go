@@ -86,7 +86,8 @@ func (g tags) block() []byte {
 	if g.gps {
 		out = append(out, encode(at+uint32(len(second)), []entry{
 			text(1, side(g.lat, "N", "S")), degrees(2, g.lat), text(3, side(g.lon, "E", "W")), degrees(4, g.lon),
-			{5, 1, 1, []byte{0}}, {6, 5, 1, order.AppendUint32(order.AppendUint32(nil, uint32(math.Round(g.alt*1000))), 1000)},
+			{5, 1, 1, []byte{0}},
+			{6, 5, 1, order.AppendUint32(order.AppendUint32(nil, uint32(math.Round(g.alt*1000))), 1000)},
 		})...)
 	}
 	return out

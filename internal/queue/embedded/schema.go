@@ -7,7 +7,8 @@ package embedded
 // migrations of the component "queue". Times are Unix milliseconds, durations
 // milliseconds.
 func migrations() []string {
-	return []string{`
+	return []string{
+		`
 		CREATE TABLE queue_jobs (
 			seq         INTEGER PRIMARY KEY AUTOINCREMENT,
 			queue       TEXT NOT NULL,

@@ -50,8 +50,11 @@ func (s *Server) describeStreams() {
 	op.Parameters = []*huma.Param{id, lastEventID()}
 	add(op, "200", "Events, without end.", schema(text))
 	op = s.operation(http.MethodGet, "/api/models/jobs/{id}/outputs/{path}", "getOutput", "A file of the result; path may have slashes, and ranges are served", "jobs")
-	op.Parameters = []*huma.Param{id, {Name: "path", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}},
-		{Name: "Range", In: "header", Schema: &huma.Schema{Type: "string"}}}
+	op.Parameters = []*huma.Param{
+		id,
+		{Name: "path", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}},
+		{Name: "Range", In: "header", Schema: &huma.Schema{Type: "string"}},
+	}
 	op.Responses["206"] = &huma.Response{Description: "A part of it.", Content: binary}
 	add(op, "200", "The file.", binary)
 	s.describeUploads(add)

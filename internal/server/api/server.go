@@ -103,7 +103,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, log: o.Logger, pages: web.NewHandler(o.ConnectTo...), metrics: newMetrics(o.Uploads.Received),
-		limit: auth.NewLimiter(o.RatePerSecond, o.RateBurst),
+		limit:  auth.NewLimiter(o.RatePerSecond, o.RateBurst),
 		logins: auth.NewLimiter(loginsPerSecond, loginsAtOnce),
 	}
 	s.started = time.Now()

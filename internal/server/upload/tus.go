@@ -185,7 +185,7 @@ func (a *answer) finish() {
 	}
 	p := problem.New(a.status, "%s", detail)
 	if code != "" {
-		p.Kind(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "The upload was refused")
+		p = p.Kind(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "The upload was refused")
 	}
 	problem.Write(a.ResponseWriter, a.r, p)
 }
