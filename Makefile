@@ -37,12 +37,12 @@ build: setup ## build bin/slate360-worker
 test: setup-test ## pass all tests, with all foreign readers and real services
 	@./scripts/bullmq-scripts.sh
 	@./scripts/web.sh
-	SLATE360_REQUIRE_TOOLS=1 go test ./...
+	SLATE360_REQUIRE_TOOLS=1 go test -timeout 30m ./...
 
 race: setup-race setup-test ## pass the tests under the race detector
 	@./scripts/bullmq-scripts.sh
 	@./scripts/web.sh
-	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
+	CGO_ENABLED=1 go test -race -timeout 40m $(RACE_PACKAGES)
 
 lint: setup-lint ## linters, gofumpt, layers, known holes
 	go vet ./...
