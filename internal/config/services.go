@@ -36,11 +36,8 @@ type Services struct {
 	// an empty APIURL is no callbacks.
 	APIURL, CallbackPath, WorkerSecret string
 
-	// ScalingGroup is the EC2 Auto Scaling group that the workers are in; empty is
-	// none. LifecycleHook is its hook on termination.
-	ScalingGroup, LifecycleHook string
-	// Spot says whether the machine is asked if it is about to be taken away.
-	Spot bool
+	// ScalingGroup is the EC2 Auto Scaling group that autoscale sizes; empty is none.
+	ScalingGroup string
 
 	// Concurrency is how many jobs run at once. LimiterMax jobs start in
 	// LimiterDuration over all workers; 0 is no limit.
@@ -248,14 +245,8 @@ func limitVariables() []Variable {
 			time.Second, 24*time.Hour, func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("SLATE360_WORKSPACE_TTL", "24h", "24h", "How long the workspace of a job that nobody runs is kept for it to be resumed.",
 			0, 90*24*time.Hour, func(c *Config) *time.Duration { return &c.WorkspaceTTL }),
-		text("SLATE360_SCALING_GROUP", "none", "slate360-workers", "EC2 Auto Scaling group that the workers are in: for autoscale, and for run, which keeps machines that work from being taken when the group shrinks.",
+		text("SLATE360_SCALING_GROUP", "none", "slate360-workers", "EC2 Auto Scaling group that autoscale sizes.",
 			func(c *Config) *string { return &c.ScalingGroup }),
-		text("SLATE360_LIFECYCLE_HOOK", "none", "slate360-drain", "Lifecycle hook of that group on termination, which run completes once it has drained.",
-			func(c *Config) *string { return &c.LifecycleHook }),
-		{
-			Name: "SLATE360_SPOT", Default: "false", Example: "true", Doc: "Ask the instance metadata of EC2 whether the machine is about to be taken away, and drain in time.",
-			set: func(c *Config, v string) (err error) { c.Spot, err = parseBool(v); return err },
-		},
 		size("SLATE360_DISK_RESERVE", "1G", "10G", "Bytes that stay free on the disk of the workspaces.", func(c *Config) *int64 { return &c.DiskReserve }),
 		size("SLATE360_SOURCE_MAX_BYTES", "500G", "50G", "Most bytes of a source, unpacked.", func(c *Config) *int64 { return &c.SourceMaxBytes }),
 		count("SLATE360_SOURCE_MAX_FILES", "100000", "10000", "Most files of a source.", 1, 100_000_000, func(c *Config) *int { return &c.SourceMaxFiles }),

@@ -109,38 +109,17 @@ func fuseDepth(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := mvs.Fuse(ctx, w.Views(), w, w, mvs.FuseOptions{Workers: s.Workers()}, func(done float64) { s.Progress(depthShare+(1-depthShare)*done, 1) })
+	n, err := w.Fuse(ctx, s.Product(productDense), mvs.FuseOptions{Workers: s.Workers()}, func(done float64) { s.Progress(depthShare+(1-depthShare)*done, 1) })
 	if err != nil {
 		return err
 	}
-	if cloud.Len() < fewestPoints {
-		return pipeline.BadInput(fmt.Errorf("only %d points are the same in several photos", cloud.Len()),
+	if n < fewestPoints {
+		return pipeline.BadInput(fmt.Errorf("only %d points are the same in several photos", n),
 			"photograph with more overlap, in focus, and surfaces with some texture: walls of one colour, glass and water give none")
 	}
-	s.SetAnalysis("densePoints", cloud.Len())
-	return writeCloud(s.Product(productDense), cloud)
+	s.SetAnalysis("densePoints", n)
+	return nil
 }
 
 // fewestPoints is how many points a cloud must have for a surface.
 const fewestPoints = 100
-
-// writeCloud writes a cloud as COLMAP does, with the views of each point beside it.
-func writeCloud(path string, c *mvs.Cloud) error {
-	w, err := colmap.CreateFused(path)
-	if err != nil {
-		return err
-	}
-	var p colmap.FusedPoint
-	for i := range c.Len() {
-		for k := range 3 {
-			p.XYZ[k] = float32(float64(c.Points[3*i+k]) + c.Origin[k])
-			p.Normal[k] = c.Normals[3*i+k]
-			p.Color[k] = c.Colors[3*i+k]
-		}
-		p.Views = c.Views[c.Offsets[i]:c.Offsets[i+1]]
-		if err := w.Write(&p); err != nil {
-			return errors.Join(err, w.Close())
-		}
-	}
-	return w.Close()
-}
