@@ -31,6 +31,9 @@ type Part struct {
 	// Types maps types of outputs to those that they get instead. A job asks for
 	// them by the new name; the part does not make those types under the old one.
 	Types map[string]string
+	// Enabled tells whether the options of the job ask for the part: where they do not
+	// ask for its source, it must be false. nil is always.
+	Enabled func(o job.Options) bool
 	// Options changes the options of the job for the part; nil is as they are.
 	Options func(o job.Options) job.Options
 	// Place changes the options again when a stage runs, by products of the whole,
@@ -72,8 +75,8 @@ func (p *Part) stage(s Stage, left map[string]bool) Stage {
 	for i, out := range inner.Outputs {
 		s.Outputs[i] = p.prefixed(out)
 	}
-	if inner.Enabled != nil {
-		s.Enabled = func(o job.Options) bool { return inner.Enabled(p.options(o)) }
+	s.Enabled = func(o job.Options) bool {
+		return (p.Enabled == nil || p.Enabled(o)) && inner.enabled(p.options(o))
 	}
 	s.Depends = func(o job.Options) any {
 		o = p.options(o)

@@ -51,7 +51,7 @@ const (
 // pipelines of clouds and meshes.
 func Definition(cloud, mesh pipeline.Definition) pipeline.Definition {
 	return stages().With(pipeline.Part{
-		Name: partCloud, Definition: cloud, Source: productCloud, Format: "laz",
+		Name: partCloud, Definition: cloud, Source: productCloud, Format: "laz", Enabled: wantsCloud,
 		// Thumbnail and 3dtiles/ are the mesh's.
 		Without: []string{"thumbnail"}, Folders: map[string]string{"3dtiles": "pointcloud/3dtiles"},
 		Types: map[string]string{job.TypeTiles3D: job.TypePointCloud},
@@ -60,7 +60,7 @@ func Definition(cloud, mesh pipeline.Definition) pipeline.Definition {
 			return o
 		},
 	}).With(pipeline.Part{
-		Name: partMesh, Definition: mesh, Source: productTextured, Format: "glb", Inputs: []string{productFrame},
+		Name: partMesh, Definition: mesh, Source: productTextured, Format: "glb", Enabled: wantsSurface, Inputs: []string{productFrame},
 		Options: func(o job.Options) job.Options {
 			o.UpAxis = "y"
 			return o
