@@ -63,6 +63,19 @@ func TestPick(t *testing.T) {
 		},
 		{name: "another than asked for", files: map[string]string{"a.las": lasFile}, asked: source.LAZ, want: "a.las", format: source.LAS},
 		{name: "photos", files: map[string]string{"1.jpg": jpegFile, "2.jpg": jpegFile}, can: everything, want: ".", format: source.Photos},
+		{name: "photos in a folder of an archive", files: map[string]string{"site/1.jpg": jpegFile, "site/2.jpg": jpegFile, "site/notes.txt": "Windy."}, can: everything, want: ".", format: source.Photos},
+		{
+			name: "photos with control points", files: map[string]string{"1.jpg": jpegFile, "2.jpg": jpegFile, "gcp_list.txt": "EPSG:32632\n1 2 3 4 5 1.jpg\n1 2 3 6 7 2.jpg\n"},
+			can: append([]source.Format{source.XYZ}, everything...), want: ".", format: source.Photos,
+		},
+		{
+			name: "a model with textures", files: map[string]string{"a.ply": plyFile, "textures/1.jpg": jpegFile, "textures/2.jpg": jpegFile}, can: everything,
+			want: "a.ply", format: source.PLY, warning: "of the 3 files of the source a.ply was processed",
+		},
+		{
+			name: "photos beside a model, asked for", files: map[string]string{"a.ply": plyFile, "1.jpg": jpegFile}, can: everything, asked: source.Photos,
+			want: ".", format: source.Photos,
+		},
 		{
 			name: "a scan beside a photo, asked for", files: map[string]string{"1.jpg": jpegFile, "a.las": lasFile}, can: everything, asked: source.LAS,
 			want: "a.las", format: source.LAS, warning: "of the 2 files of the source a.las was processed",

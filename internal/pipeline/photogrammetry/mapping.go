@@ -63,11 +63,12 @@ func runMapping(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
-	best, merged := models[0], len(models) == 1
-	if !merged {
-		if best, err = m.merge(ctx, models); err != nil {
-			return err
-		}
+	best, err := m.merge(ctx, models)
+	if err != nil {
+		return err
+	}
+	if best, err = m.extend(ctx, best); err != nil {
+		return err
 	}
 	model, err := colmap.Read(best.dir)
 	if err != nil {
@@ -214,22 +215,32 @@ func readModels(dir string) ([]candidate, error) {
 	}
 	var list []candidate
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		model, err := colmap.Read(path)
+		if !e.IsDir() {
+			continue
+		}
+		c, err := readCandidate(filepath.Join(dir, e.Name()))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read COLMAP's model: %w", err)
-		}
-		c := candidate{dir: path}
-		for _, i := range model.Images {
-			c.photos = append(c.photos, i.Name)
+			return nil, err
 		}
 		list = append(list, c)
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(len(b.photos), len(a.photos)) })
 	return list, nil
+}
+
+func readCandidate(dir string) (candidate, error) {
+	model, err := colmap.Read(dir)
+	if err != nil {
+		return candidate{}, fmt.Errorf("read COLMAP's model: %w", err)
+	}
+	c := candidate{dir: dir}
+	for _, i := range model.Images {
+		c.photos = append(c.photos, i.Name)
+	}
+	return c, nil
 }
 
 // commonToMerge is how many photos models must share to be merged.
@@ -263,6 +274,59 @@ func (m *mapper) merge(ctx context.Context, models []candidate) (candidate, erro
 		best = merged[0]
 	}
 	return best, nil
+}
+
+// weakMatches and weakShare are how many matches, and which share of them, must fit for
+// a photo to be added to a model that stands: half of what COLMAP asks for while it
+// builds one, when a wrong photo does more harm.
+const weakMatches, weakShare = 15, 0.15
+
+// extend adds photos that match the model weakly. On surveys with little overlap, or
+// over fields, these are those at the ends of strips.
+func (m *mapper) extend(ctx context.Context, best candidate) (candidate, error) {
+	if !m.weaklyTied(best) {
+		return best, nil
+	}
+	dir := filepath.Join(m.scratch, "extended")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return best, err
+	}
+	err := m.c.run(ctx, "mapper", []option{
+		opt(m.database, "database_path"), opt(m.links, "image_path"), opt(best.dir, "input_path"), opt(dir, "output_path"),
+		opt(m.s.Workers(), "Mapper.num_threads"),
+		opt(weakMatches, "Mapper.abs_pose_min_num_inliers"), opt(weakShare, "Mapper.abs_pose_min_inlier_ratio"),
+		maybe(m.c.gpu(), "Mapper.ba_use_gpu"),
+	}, nil)
+	if ctx.Err() != nil {
+		return best, context.Cause(ctx)
+	}
+	// Versions write the model into the folder itself, or into one of a number.
+	models, readErr := readModels(dir)
+	if len(models) == 0 && readErr == nil {
+		var c candidate
+		if c, readErr = readCandidate(dir); readErr == nil {
+			models = append(models, c)
+		}
+	}
+	if err != nil || readErr != nil || len(models[0].photos) <= len(best.photos) {
+		m.s.Logger().Info("no photo could be added to the model", "photos", len(best.photos), "error", errors.Join(err, readErr))
+		return best, nil
+	}
+	return models[0], nil
+}
+
+// weaklyTied tells whether a photo that is not in the model matches one that is.
+func (m *mapper) weaklyTied(c candidate) bool {
+	in := make([]bool, len(m.photos))
+	for i := range m.photos {
+		in[i] = slices.Contains(c.photos, m.photos[i].Name)
+	}
+	for p, n := range m.counts {
+		if n >= weakMatches && in[p[0]] != in[p[1]] {
+			return true
+		}
+	}
+	return false
 }
 
 func shared(a, b []string) (n int) {
