@@ -28,7 +28,7 @@ func TestBrowser(t *testing.T) {
 	chromium, node := testdata.Tool(t, "chromium"), testdata.Tool(t, "node")
 	needPages(t)
 	dir := t.TempDir()
-	if _, err := sample.Pointcloud(t.Context(), dir, sample.Params{Points: 60_000, Seed: 1, Workers: 2}); err != nil {
+	if _, err := sample.Pointcloud(t.Context(), dir, sample.Params{Points: 40_000, Seed: 1, Workers: 2}); err != nil {
 		t.Fatal(err)
 	}
 	writeRing(t, dir)
@@ -187,29 +187,31 @@ func newSlowSource(t *testing.T, path string) *httptest.Server {
 	return srv
 }
 
-// writeRing writes a red torus, 2 m across and flat on the ground, as OBJ.
+// writeRing writes a red torus, 2 m across and flat on the ground, as PLY.
 func writeRing(t *testing.T, dir string) {
 	t.Helper()
 	const around, section, major, minor = 96, 32, 0.75, 0.25
 	var b strings.Builder
-	b.WriteString("mtllib ring.mtl\nusemtl red\n")
+	fmt.Fprintf(&b, "ply\nformat ascii 1.0\nelement vertex %d\n", around*section)
+	for _, p := range []string{"float x", "float y", "float z", "uchar red", "uchar green", "uchar blue"} {
+		b.WriteString("property " + p + "\n")
+	}
+	fmt.Fprintf(&b, "element face %d\nproperty list uchar int vertex_indices\nend_header\n", around*section)
 	for i := range around {
 		a := 2 * math.Pi * float64(i) / around
 		for j := range section {
 			c := 2 * math.Pi * float64(j) / section
 			r := major + minor*math.Cos(c)
-			fmt.Fprintf(&b, "v %.6f %.6f %.6f\n", r*math.Cos(a), minor*math.Sin(c), r*math.Sin(a))
+			fmt.Fprintf(&b, "%.6f %.6f %.6f 200 30 30\n", r*math.Cos(a), minor*math.Sin(c), r*math.Sin(a))
 		}
 	}
-	at := func(i, j int) int { return i%around*section + j%section + 1 }
+	at := func(i, j int) int { return i%around*section + j%section }
 	for i := range around {
 		for j := range section {
-			fmt.Fprintf(&b, "f %d %d %d %d\n", at(i, j), at(i, j+1), at(i+1, j+1), at(i+1, j))
+			fmt.Fprintf(&b, "4 %d %d %d %d\n", at(i, j), at(i, j+1), at(i+1, j+1), at(i+1, j))
 		}
 	}
-	for name, text := range map[string]string{"ring.obj": b.String(), "ring.mtl": "newmtl red\nKd 0.8 0.1 0.1\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(dir, "ring.ply"), []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

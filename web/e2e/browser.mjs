@@ -147,7 +147,7 @@ export class Watched {
  */
 export async function openPage(browser, url, o = {}) {
 	const context = await browser.newContext({
-		viewport: o.phone ? { width: 390, height: 760 } : { width: 1000, height: 640 },
+		viewport: o.phone ? { width: 390, height: 760 } : { width: 900, height: 560 },
 		colorScheme: o.dark ? "dark" : "light",
 		isMobile: o.phone ?? false,
 		hasTouch: o.phone ?? false,

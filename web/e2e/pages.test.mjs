@@ -2,7 +2,7 @@
 // starts the workers and says where they are:
 //   BASE      a worker that asks for no token
 //   LOCKED    one that does, TOKEN
-//   FILES     a folder with scan.laz, ring.obj, broken.las
+//   FILES     a folder with scan.laz, ring.ply, broken.las
 //   SLOW      address of a source that does not come until RELEASE is asked for
 //   FOLDER    what `view` serves of a result
 import assert from "node:assert/strict";
@@ -31,6 +31,7 @@ const row = (/** @type {import("playwright-core").Page} */ page, /** @type {stri
 
 /** @param {import("playwright-core").Page} page */
 async function dropAndStart(page, /** @type {string} */ name) {
+	await page.locator(".live.on").waitFor(); // the page listens
 	await dropFiles(page, [file(name)]);
 	const dialog = page.getByRole("dialog", { name: "New job" });
 	await dialog.getByText(name).first().waitFor();
@@ -69,13 +70,13 @@ test("a scan is dropped, runs to its end live, and is seen", async () => {
 	const height = await w.picture("height");
 	assert.ok(Math.abs(height.mean[2] - rgb.mean[2]) > 15, `colours by height differ: ${rgb.mean} ${height.mean}`);
 
-	// Half of the box gone is much less of the picture.
+	// Without its eastern half there is less of it, whatever the perspective.
 	await page.getByRole("tab", { name: "Section" }).click();
 	await page.getByLabel("Cut the model").check({ force: true });
 	await page.getByLabel("East").fill("0");
 	await page.evaluate(() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))));
 	const cut = await w.picture("section");
-	assert.ok(cut.share < height.share * 0.6, `cut: ${cut.share} of ${height.share}`);
+	assert.ok(cut.share < height.share * 0.8, `cut: ${cut.share} of ${height.share}`);
 	await page.getByLabel("Cut the model").uncheck({ force: true });
 
 	// The other forms of the same cloud cover the same part of the picture.
@@ -102,9 +103,9 @@ test("a scan is dropped, runs to its end live, and is seen", async () => {
 test("a mesh: levels, shading, measuring, keys, a link that shows the same view", async () => {
 	const w = await openPage(browser, base);
 	const { page } = w;
-	await dropAndStart(page, "ring.obj");
-	await row(page, "ring.obj").getByText("Done").waitFor();
-	await row(page, "ring.obj").getByRole("link", { name: "View ring.obj" }).click();
+	await dropAndStart(page, "ring.ply");
+	await row(page, "ring.ply").getByText("Done").waitFor();
+	await row(page, "ring.ply").getByRole("link", { name: "View ring.ply" }).click();
 	await w.settled();
 	const lit = await w.picture("mesh");
 	assert.ok(lit.share > 0.05 && lit.share < 0.8 && lit.mean[0] > lit.mean[2] + 20, `a red ring: ${JSON.stringify(lit)}`);
@@ -181,7 +182,7 @@ test("a failure says why and what to do; search and filters find it", async () =
 	await page.getByLabel("Search jobs").fill("");
 	await page.getByLabel("Failed", { exact: true }).check({ force: true });
 	await row(page, "broken.las").waitFor();
-	await page.locator("li.job").filter({ hasText: "ring.obj" }).waitFor({ state: "detached" });
+	await page.locator("li.job").filter({ hasText: "ring.ply" }).waitFor({ state: "detached" });
 	await page.getByRole("link", { name: "broken.las" }).first().press("Enter");
 	await page.getByRole("region", { name: "What went wrong" }).waitFor();
 	assert.match(await page.getByRole("region", { name: "What went wrong" }).innerText(), /What to do|will not help/);
