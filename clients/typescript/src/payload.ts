@@ -152,7 +152,7 @@ function list(item: Check, most: number): Check {
 	return (value, field) => {
 		if (!Array.isArray(value)) throw new PayloadError(field, `want a list, got ${shown(value)}`);
 		if (value.length > most) fail(field, `want at most ${most}, got ${value.length}`);
-		value.forEach((v, i) => item(v, `${field}[${i}]`));
+		for (const [i, v] of value.entries()) item(v, `${field}[${i}]`);
 	};
 }
 

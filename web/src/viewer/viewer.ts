@@ -384,7 +384,7 @@ export class Viewer {
 	}
 
 	#limitSection(): void {
-		const box = this.#layer?.bounds().clone() ?? new Box3();
+		const box = (this.#layer?.core?.() ?? this.#layer?.bounds() ?? new Box3()).clone();
 		if (box.isEmpty()) return;
 		const pad = box.getSize(new Vector3()).length() * 0.002;
 		box.expandByScalar(pad);

@@ -11,9 +11,11 @@ async function onEvent(event: CallbackEvent): Promise<void> {
 		case "progress":
 			return; // pages read it from the record
 		case "completed":
+			// biome-ignore lint/suspicious/noConsole: the log of the platform
 			console.info(`job ${event.jobId} is done: ${event.outputs.map((o) => o.type).join(", ")}`);
 			return;
 		case "failed":
+			// biome-ignore lint/suspicious/noConsole: the log of the platform
 			console.warn(`job ${event.jobId} failed: ${event.error}`);
 	}
 }

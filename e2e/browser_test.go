@@ -1,0 +1,217 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"slate360.ai/worker/internal/sample"
+	"slate360.ai/worker/internal/testdata"
+	"slate360.ai/worker/web"
+)
+
+// The dashboard and the viewer in a real Chromium: web/e2e has what people do
+// there. Screenshots are kept in SLATE360_SCREENSHOTS where it is set.
+func TestBrowser(t *testing.T) {
+	chromium, node := testdata.Tool(t, "chromium"), testdata.Tool(t, "node")
+	needPages(t)
+	dir := t.TempDir()
+	if _, err := sample.Pointcloud(t.Context(), dir, sample.Params{Points: 40_000, Seed: 1, Workers: 2}); err != nil {
+		t.Fatal(err)
+	}
+	writeRing(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "broken.las"), []byte("LASF and no more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	slow := newSlowSource(t, filepath.Join(dir, "scan.laz"))
+	const key = "key of the browser"
+	out := filepath.Join(dir, "out")
+	if text, err := command(t, dir, "process", "scan.laz", "--out", out).CombinedOutput(); err != nil {
+		t.Fatalf("process: %v\n%s", err, text)
+	}
+	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec", "e2e/pages.test.mjs")
+	cmd.Dir = filepath.Join(testdata.RepoRoot(t), "web")
+	cmd.Env = append(os.Environ(),
+		"CHROMIUM="+chromium, "FILES="+dir, "SLOW="+slow.URL+"/slow.laz", "RELEASE="+slow.URL+"/release", "TOKEN="+key,
+		"BASE="+serve(t, dir, "open", nil, "run", "--addr", "127.0.0.1:0"),
+		"LOCKED="+serve(t, dir, "locked", []string{"GPU_WORKER_SECRET_KEY=" + key}, "run", "--addr", "127.0.0.1:0"),
+		"FOLDER="+serve(t, dir, "folder", nil, "view", out, "--addr", "127.0.0.1:0"),
+		"SCREENSHOTS="+os.Getenv("SLATE360_SCREENSHOTS"),
+	)
+	text, err := cmd.CombinedOutput()
+	t.Logf("%s", text)
+	if err != nil {
+		t.Errorf("browser: %v", err)
+	}
+}
+
+// needPages skips where the program under test has no pages.
+func needPages(t *testing.T) {
+	t.Helper()
+	_, err := os.Stat(filepath.Join(testdata.RepoRoot(t), "web", "node_modules", "playwright-core"))
+	if web.Built() && err == nil {
+		return
+	}
+	const hint = "the web pages are not built: run scripts/web.sh"
+	if os.Getenv("SLATE360_REQUIRE_TOOLS") == "1" {
+		t.Fatal(hint)
+	}
+	t.Skip(hint)
+}
+
+// The client for the platform passes its own tests against the built program.
+func TestTypeScriptClient(t *testing.T) {
+	npm := testdata.Tool(t, "npm")
+	dir := filepath.Join(testdata.RepoRoot(t), "clients", "typescript")
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "bullmq")); err != nil {
+		if os.Getenv("SLATE360_REQUIRE_TOOLS") == "1" {
+			t.Fatal("clients/typescript is not set up: run make setup-test")
+		}
+		t.Skip("clients/typescript is not set up: run make setup-test")
+	}
+	needScripts(t)
+	testdata.Tool(t, "redis-server")
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), npm, "test", "--silent")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "SLATE360_WORKER="+path)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("npm test: %v\n%s", err, text)
+	}
+}
+
+// command is the program, with a data folder of its own for each name.
+func command(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
+	cmd.Dir = dir
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SLATE360_SOURCE_ALLOW=127.0.0.1", "SLATE360_LIMITER_MAX=0",
+		"SLATE360_DISK_RESERVE=64M", "SLATE360_MEMORY=2G", "SLATE360_BACKOFF=1ms",
+	}
+	return cmd
+}
+
+var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+
+// serve starts the program as a server that ends with the test, and returns its
+// address.
+func serve(t *testing.T, dir, name string, env []string, args ...string) string {
+	t.Helper()
+	cmd := command(t, dir, args...)
+	cmd.Env = append(append(cmd.Env, "SLATE360_DATA_DIR="+filepath.Join(dir, "data-"+name)), env...)
+	said := &announcement{found: make(chan string, 1)}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // the state says how it went
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, said)
+		}
+	})
+	select {
+	case address := <-said.found:
+		return address
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s does not start:\n%s", name, said)
+	}
+	return ""
+}
+
+// announcement keeps what a server says, and finds its address in it.
+type announcement struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	found chan string
+	once  sync.Once
+}
+
+func (a *announcement) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.text.Write(p)
+	if m := served.FindString(a.text.String()); m != "" {
+		a.once.Do(func() { a.found <- m })
+	}
+	return len(p), nil
+}
+
+func (a *announcement) String() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.text.String()
+}
+
+// newSlowSource serves a file at /slow.laz that does not come until /release was
+// asked for.
+func newSlowSource(t *testing.T, path string) *httptest.Server {
+	t.Helper()
+	released := make(chan struct{})
+	var once sync.Once
+	release := func() { once.Do(func() { close(released) }) }
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/release" {
+			release()
+			return
+		}
+		select {
+		case <-released:
+		case <-r.Context().Done():
+			return
+		}
+		http.ServeFile(w, r, path)
+	}))
+	t.Cleanup(srv.Close)
+	t.Cleanup(release)
+	return srv
+}
+
+// writeRing writes a red torus, 2 m across and flat on the ground, as PLY.
+func writeRing(t *testing.T, dir string) {
+	t.Helper()
+	const around, section, major, minor = 96, 32, 0.75, 0.25
+	var b strings.Builder
+	fmt.Fprintf(&b, "ply\nformat ascii 1.0\nelement vertex %d\n", around*section)
+	for _, p := range []string{"float x", "float y", "float z", "uchar red", "uchar green", "uchar blue"} {
+		b.WriteString("property " + p + "\n")
+	}
+	fmt.Fprintf(&b, "element face %d\nproperty list uchar int vertex_indices\nend_header\n", around*section)
+	for i := range around {
+		a := 2 * math.Pi * float64(i) / around
+		for j := range section {
+			c := 2 * math.Pi * float64(j) / section
+			r := major + minor*math.Cos(c)
+			fmt.Fprintf(&b, "%.6f %.6f %.6f 200 30 30\n", r*math.Cos(a), minor*math.Sin(c), r*math.Sin(a))
+		}
+	}
+	at := func(i, j int) int { return i%around*section + j%section }
+	for i := range around {
+		for j := range section {
+			fmt.Fprintf(&b, "4 %d %d %d %d\n", at(i, j), at(i, j+1), at(i+1, j+1), at(i+1, j))
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ring.ply"), []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
