@@ -279,7 +279,8 @@ func (r *rig) want(a answer, status int, v any) {
 func (r *rig) refuse(a answer, status int) (p struct {
 	Status                    int
 	Type, Detail, Field, Hint string
-}) {
+},
+) {
 	r.t.Helper()
 	r.want(a, status, &p)
 	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Type == "" {

@@ -40,7 +40,7 @@ func (o Origins) CheckOrigin(r *http.Request, p Principal) error {
 	if !p.Cookie && !p.Open {
 		return nil
 	}
-	if !sameOrigin(r) && !(p.Open && o.Allowed(r.Header.Get("Origin"))) {
+	if !sameOrigin(r) && (p.Cookie || !o.Allowed(r.Header.Get("Origin"))) {
 		return problem.New(http.StatusForbidden, "the request comes from a page of another site").In("Origin").Kind("cross-site", "Cross-site request")
 	}
 	if p.Cookie && r.Header.Get(CSRFHeader) != "1" {

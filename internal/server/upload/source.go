@@ -181,8 +181,10 @@ func (b *Batch) giveBack(moved []*file) error {
 	return errors.Join(errs...)
 }
 
-// Files is how many files there are, Bytes what they have together.
-func (b *Batch) Files() int   { return len(b.files) }
+// Files is how many files there are.
+func (b *Batch) Files() int { return len(b.files) }
+
+// Bytes is what the files have together.
 func (b *Batch) Bytes() int64 { return b.bytes }
 
 // Discard takes back what came in.

@@ -159,6 +159,9 @@ func (a *answer) WriteHeader(status int) {
 		h.Set("Tus-Extension", extensions+",checksum,expiration")
 		h.Set("Tus-Checksum-Algorithm", checksumNames)
 	}
+	if a.r.Method == http.MethodHead && status >= 400 {
+		h.Del("Content-Type") // there is nothing of any type
+	}
 	a.status = status
 	if status < 400 || a.r.Method == http.MethodHead {
 		a.ResponseWriter.WriteHeader(status)
@@ -185,7 +188,7 @@ func (a *answer) finish() {
 	}
 	p := problem.New(a.status, "%s", detail)
 	if code != "" {
-		p.Kind(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "The upload was refused")
+		p = p.Kind(strings.ToLower(strings.ReplaceAll(code, "_", "-")), "The upload was refused")
 	}
 	problem.Write(a.ResponseWriter, a.r, p)
 }
