@@ -181,6 +181,10 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: %v", path, a.Header)
 		}
 	}
+	if a := r.do(http.MethodPatch, "/api/queue", nil, bearer("s")...); r.refuse(a, http.StatusMethodNotAllowed).Status > 0 && a.Header.Get("Allow") != "GET" {
+		t.Errorf("Allow: %s", a.Header.Get("Allow"))
+	}
+	r.refuse(r.do(http.MethodGet, "/api/absent", nil, bearer("s")...), http.StatusNotFound)
 	r.refuse(r.do(http.MethodGet, "/absent.js", nil), http.StatusNotFound)
 	r.refuse(r.do(http.MethodPost, "/", nil), http.StatusMethodNotAllowed)
 }

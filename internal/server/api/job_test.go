@@ -31,6 +31,7 @@ func TestJobFromFormToPurge(t *testing.T) {
 	r := newRig(t, settings{auth: auth.Options{Secret: "secret"}})
 	r.work()
 	key := []string{"Authorization", "Bearer secret"}
+	r.want(r.do(http.MethodPost, "/api/queue/pause", nil, key...), http.StatusOK, nil) // until somebody follows
 	form, contentType := formOf(t, []string{"options", `{"formats":["copc","laz"]}`, "priority", "high"}, "north.laz", string(scan(t)))
 	var s submitted
 	a := r.do(http.MethodPost, "/api/models/process", form, "Content-Type", contentType, "X-Dispatch-Token", "secret")
@@ -92,6 +93,9 @@ func followed(t *testing.T, r *rig, id string, key []string) {
 	progress := 0.0
 	late := false // the job had ended before anybody listened
 	r.follow("/api/models/jobs/"+id+"/events", "", func(e event) bool {
+		if len(seen) == 0 {
+			r.want(r.do(http.MethodPost, "/api/queue/resume", nil, key...), http.StatusOK, nil)
+		}
 		seen[e.name] = true
 		if e.id != "" {
 			_, number, _ := strings.Cut(e.id, "-")

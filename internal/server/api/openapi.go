@@ -78,6 +78,7 @@ func (s *Server) describeUploads(add func(op huma.Operation, status, description
 	add(op, "201", "Location is the upload.", nil)
 	op = s.operation(http.MethodHead, upload.BasePath+"/{id}", "getUpload", "How far an upload is", "uploads")
 	op.Parameters = []*huma.Param{id, resumable}
+	op.Responses["default"] = &huma.Response{Description: "There is no such upload, or not for the caller."} // HEAD has no body
 	add(op, "200", "Upload-Offset is how many bytes are there.", nil)
 	op = s.operation(http.MethodPatch, upload.BasePath+"/{id}", "continueUpload", "Go on with an upload", "uploads")
 	op.Parameters = []*huma.Param{id, resumable, offset, header("Upload-Checksum", "Algorithm and digest in Base64 of the chunk: sha1, sha256, md5 or crc32.", false)}

@@ -32,7 +32,7 @@ func ofSchema(ctx huma.Context, e *huma.ErrorModel) *problem.Problem {
 	p.Instance = u.EscapedPath()
 	for _, d := range e.Errors {
 		if d != nil {
-			p.Errors = append(p.Errors, problem.Field{Field: fieldOf(d.Location), Detail: d.Message})
+			p.Errors = append(p.Errors, problem.Field{Field: fieldOf(d.Location), Detail: plain(d.Message)})
 		}
 	}
 	if len(p.Errors) > 0 {
@@ -47,6 +47,16 @@ func ofSchema(ctx huma.Context, e *huma.ErrorModel) *problem.Problem {
 		p.Errors = nil
 	}
 	return p
+}
+
+// plain says in words what the JSON package says in Go's types.
+func plain(message string) string {
+	rest, ok := strings.CutPrefix(message, "json: cannot unmarshal ")
+	if !ok {
+		return message
+	}
+	got, _, _ := strings.Cut(rest, " into ")
+	return "got " + got + ", which is of another type than expected"
 }
 
 // fieldOf names a field as the client knows it: body.options.quality is options.quality.

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -127,9 +128,7 @@ func New(o Options) (*Server, error) {
 	mux.HandleFunc("GET /api/events", s.allEvents)
 	mux.HandleFunc("GET /api/models/jobs/{id}/events", s.jobEvents)
 	mux.HandleFunc("GET /api/models/jobs/{id}/outputs/{path...}", s.output)
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		problem.Write(w, r, problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path).Advise("see /openapi.json"))
-	})
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { nothing(mux, w, r) })
 	root := http.NewServeMux()
 	root.Handle("/api/", s.authenticated(s.submissions(mux)))
 	root.Handle("/openapi.json", s.secured(http.HandlerFunc(s.openAPI)))
@@ -141,6 +140,22 @@ func New(o Options) (*Server, error) {
 	root.Handle("/", s.secured(http.HandlerFunc(s.page)))
 	s.handler = s.measured(s.recovered(s.hostChecked(root)))
 	return s, nil
+}
+
+// nothing answers where there is no such path, or none for the method.
+func nothing(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := mux.Handler(other); pattern != "" && pattern != "/api/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		problem.Write(w, r, problem.New(http.StatusNotFound, "there is nothing at %s", r.URL.Path).Advise("see /openapi.json"))
+		return
+	}
+	problem.Write(w, r, problem.New(http.StatusMethodNotAllowed, "%s is not served here", methodOf(r.Method)).With("Allow", strings.Join(allowed, ", ")))
 }
 
 // Close ends the streams of events; the server is to be shut down after it.

@@ -159,6 +159,9 @@ func (a *answer) WriteHeader(status int) {
 		h.Set("Tus-Extension", extensions+",checksum,expiration")
 		h.Set("Tus-Checksum-Algorithm", checksumNames)
 	}
+	if a.r.Method == http.MethodHead && status >= 400 {
+		h.Del("Content-Type") // there is nothing of any type
+	}
 	a.status = status
 	if status < 400 || a.r.Method == http.MethodHead {
 		a.ResponseWriter.WriteHeader(status)
