@@ -3,7 +3,10 @@
 //
 //	slate360-worker sample photos demo
 //	slate360-worker process demo/photos --out result
-//	go run ./bench/photogrammetry -truth demo/truth -model result/.slate360-work/sparse -mesh surface.ply
+//	gdal_translate -of PNG -co WORLDFILE=YES result/orthophoto.tif orthophoto.png
+//	mv orthophoto.wld orthophoto.pgw
+//	go run ./bench/photogrammetry -truth demo/truth -model result/colmap -mesh result/photos_lod0.glb \
+//		-ortho orthophoto.png -frame result/cameras.json
 package main
 
 import (
@@ -35,7 +38,7 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	flags.StringVar(&files.Model, "model", "", "folder of a COLMAP model")
 	flags.StringVar(&files.Mesh, "mesh", "", "PLY or GLB in the frame of the model")
 	flags.StringVar(&files.Ortho, "ortho", "", "GeoTIFF, or PNG with a world file")
-	flags.StringVar(&files.Frame, "frame", "", "JSON with the offset from the frame of the model to the orthophoto's coordinates")
+	flags.StringVar(&files.Frame, "frame", "", "cameras.json of the result, which says where the frame of the model lies")
 	out := flags.String("json", "", "file for all figures")
 	if err := flags.Parse(args); err != nil {
 		return err

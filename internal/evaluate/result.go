@@ -15,7 +15,7 @@ type Files struct {
 	Model string // folder of a COLMAP model, in the local frame of the result
 	Mesh  string // PLY or GLB in the same frame
 	Ortho string // GeoTIFF, or PNG with a world file
-	Frame string // JSON with the offset from the local frame to the orthophoto's coordinates
+	Frame string // cameras.json, which has the offset from that frame to the orthophoto's coordinates
 }
 
 // Report is all that is known of a result.
@@ -72,11 +72,13 @@ func Compare(ctx context.Context, truthDir string, files Files, workers int) (*R
 	if files.Ortho == "" {
 		return out, nil
 	}
-	var frame struct {
-		Offset [3]float64 `json:"offset"`
+	var placed struct {
+		Frame struct {
+			Offset [3]float64 `json:"offset"`
+		} `json:"frame"`
 	}
 	if files.Frame != "" {
-		if err := readJSON(files.Frame, &frame); err != nil {
+		if err := readJSON(files.Frame, &placed); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +90,7 @@ func Compare(ctx context.Context, truthDir string, files Files, workers int) (*R
 	if err != nil {
 		return nil, err
 	}
-	moved, err := Reprojected(ctx, ours, theirs, surface, out.Cameras.ToTruth.Inverse(), t.Offset, frame.Offset)
+	moved, err := Reprojected(ctx, ours, theirs, surface, out.Cameras.ToTruth.Inverse(), t.Offset, placed.Frame.Offset)
 	if err != nil {
 		return nil, err
 	}
