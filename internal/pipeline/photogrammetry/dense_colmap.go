@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 
-	"slate360.ai/worker/internal/job"
 	"slate360.ai/worker/internal/pipeline"
 )
 
@@ -25,11 +23,6 @@ const (
 	fusedName      = "fused.ply"
 	visibilityName = "fused.ply.vis"
 )
-
-// denseSide bounds the long side of photos whose depth is worked out, in pixels: at
-// default quality some 1,600, where surfaces are a third of the photos' resolution and
-// a depth map costs a sixth.
-func denseSide(o job.Options) int { return int(math.Round(600 * math.Pow(3.4, o.Quality))) }
 
 // linkWorkspace makes a dense workspace in the stage's scratch that programs may write
 // to: photos and model are links, the folders of stereo its own.
@@ -76,6 +69,10 @@ func runDenseCOLMAP(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
+	d, err := chooseDetail(s)
+	if err != nil {
+		return err
+	}
 	cache := max(1, float64(s.MemoryBudget())*denseCacheShare/(1<<30))
 	progress := func(from, to float64) func(line string) {
 		return func(line string) {
@@ -87,7 +84,7 @@ func runDenseCOLMAP(ctx context.Context, s *pipeline.Context) error {
 	err = c.run(ctx, "patch_match_stereo", []option{
 		opt(dir, "workspace_path"), opt("COLMAP", "workspace_format"),
 		opt(true, "PatchMatchStereo.geom_consistency"),
-		opt(denseSide(s.Options()), "PatchMatchStereo.max_image_size"),
+		opt(d.Side, "PatchMatchStereo.max_image_size"),
 		opt(fmt.Sprintf("%.1f", cache), "PatchMatchStereo.cache_size"),
 	}, progress(0, 0.9))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slate360.ai/worker/codec/ply"
 	"slate360.ai/worker/geom/camera"
 	"slate360.ai/worker/geom/surface"
+	"slate360.ai/worker/internal/format"
 	"slate360.ai/worker/internal/pipeline"
 )
 
@@ -19,20 +20,32 @@ import (
 func densePoints(s *pipeline.Context) int64 {
 	r, err := colmap.OpenFused(s.Product(productDense))
 	if err != nil {
-		return viewPixels(s)
+		const usual = 2 << 20
+		return usual
 	}
 	defer r.Close()
 	return int64(r.Len())
 }
 
-func surfaceMemory(s *pipeline.Context) int64 {
-	n := densePoints(s)
-	return n*fusedBytes + surface.Bytes(int(n))
+// every is that only each so manieth point of the cloud is taken, so that the surface
+// fits the memory.
+func every(s *pipeline.Context) int64 {
+	n, step := densePoints(s), int64(1)
+	for pointMemory(n/step) > s.MemoryBudget() && n/step > fewestPoints {
+		step++
+	}
+	return step
 }
+
+func surfaceMemory(s *pipeline.Context) int64 { return pointMemory(densePoints(s) / every(s)) }
 
 // runSurface makes a mesh of the cloud.
 func runSurface(ctx context.Context, s *pipeline.Context) error {
-	cloud, err := readCloud(s.Product(productDense))
+	step := every(s)
+	if step > 1 {
+		s.Warn("the surface is made of one point in %d of the cloud: %s of memory may be used, and more (--memory) gives more detail", step, format.Bytes(s.MemoryBudget()))
+	}
+	cloud, err := readCloud(s.Product(productDense), step)
 	if err != nil {
 		return err
 	}
@@ -57,23 +70,26 @@ func runSurface(ctx context.Context, s *pipeline.Context) error {
 	})
 }
 
-// readCloud reads a fused cloud, all of it.
-func readCloud(path string) (_ *surface.Cloud, err error) {
+// readCloud reads one in so many points of a fused cloud.
+func readCloud(path string, step int64) (_ *surface.Cloud, err error) {
 	r, err := colmap.OpenFused(path)
 	if err != nil {
 		return nil, fmt.Errorf("read dense cloud: %w", err)
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	n := int(r.Len())
+	n := int(int64(r.Len())/step) + 1
 	c := &surface.Cloud{Points: make([]float32, 0, 3*n), Normals: make([]float32, 0, 3*n), Offsets: make([]uint32, 1, n+1)}
 	var p colmap.FusedPoint
-	for {
+	for i := int64(0); ; i++ {
 		err := r.Read(&p)
 		if errors.Is(err, io.EOF) {
 			return c, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read dense cloud: %w", err)
+		}
+		if i%step != 0 {
+			continue
 		}
 		c.Points = append(c.Points, p.XYZ[:]...)
 		c.Normals = append(c.Normals, p.Normal[:]...)
