@@ -19,7 +19,8 @@ type shot struct {
 // ring of oblique ones around them.
 type flight struct {
 	shots        []shot
-	halfX, halfY float64 // of the area that has photos all around
+	halfX, halfY float64 // of the area that photos straight down show
+	coreX, coreY float64 // of that within, which neighbours on all sides show as well
 }
 
 const (
@@ -45,6 +46,9 @@ func planFlight(p *Params, cam camera.Camera) flight {
 	var f flight
 	f.halfX = (float64(longest-1)*stepAlong + footY) / 2
 	f.halfY = (float64(strips-1)*stepAcross + footX) / 2
+	// Three photos of a strip, and two strips, where there are that many.
+	f.coreX = f.halfX - float64(min(2, longest-1))*stepAlong
+	f.coreY = f.halfY - float64(min(1, strips-1))*stepAcross
 	r := rand.New(rand.NewPCG(p.Seed, 3))
 	for strip := range strips {
 		n := nadir/strips + b2i(strip < nadir%strips)

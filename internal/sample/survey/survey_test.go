@@ -70,14 +70,22 @@ func TestPhotos(t *testing.T) {
 	t.Run("truth", func(t *testing.T) { photosAreWhatTheTruthSays(t, p, dir, truth) })
 	t.Run("control points", func(t *testing.T) { controlPoints(t, dir, truth) })
 	t.Run("exif", func(t *testing.T) { exif(t, p, dir, truth) })
-	t.Run("evaluate", func(t *testing.T) { evaluateTruth(t, filepath.Join(dir, "truth")) })
+	t.Run("evaluate", func(t *testing.T) { evaluateTruth(t, filepath.Join(dir, "truth"), truth) })
 }
 
 // evaluateTruth holds that the truth is right by its own measure.
-func evaluateTruth(t *testing.T, dir string) {
+func evaluateTruth(t *testing.T, dir string, truth *Truth) {
+	placed, err := json.Marshal(map[string]any{"frame": map[string]any{"offset": truth.Offset}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := filepath.Join(t.TempDir(), "cameras.json")
+	if err := os.WriteFile(frame, placed, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r, err := evaluate.Compare(context.Background(), dir, evaluate.Files{
 		Model: filepath.Join(dir, "sparse"), Mesh: filepath.Join(dir, "mesh.ply"),
-		Ortho: filepath.Join(dir, "orthophoto.png"), Frame: filepath.Join(dir, "truth.json"),
+		Ortho: filepath.Join(dir, "orthophoto.png"), Frame: frame,
 	}, 2)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ type Truth struct {
 	Photos []TruthPhoto  `json:"photos"`
 	GCPs   []TruthGCP    `json:"controlPoints"`
 	Ortho  TruthRaster   `json:"orthophoto"`
-	Core   [2][2]float64 `json:"core"` // west, south and east, north of what photos see from all around
+	Core   [2][2]float64 `json:"core"` // west, south and east, north of what three photos of a strip and two strips show
 	// Triangles of mesh.ply.
 	Triangles int `json:"triangles"`
 }
@@ -80,7 +80,7 @@ func writeTruth(ctx context.Context, dir string, p *Params, s *scene, l *lens, f
 	t := &Truth{
 		Seed: p.Seed, EPSG: epsg, Offset: offset, GSD: p.Height / fx,
 		Camera: TruthCamera{l.Model, l.Width, l.Height, l.Params}, Triangles: len(s.triangles) / 3,
-		Core: [2][2]float64{{-f.halfX, -f.halfY}, {f.halfX, f.halfY}},
+		Core: [2][2]float64{{-f.coreX, -f.coreY}, {f.coreX, f.coreY}},
 	}
 	for i, shot := range f.shots {
 		m := shots[i]
