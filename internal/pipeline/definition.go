@@ -79,6 +79,10 @@ type Engine struct {
 	// Available returns nil where the engine can run here, else an error that
 	// says what to install. nil is always available.
 	Available func(ctx context.Context) error
+	// Resumes says that it goes on with what is there of the stage's outputs after a
+	// run that was stopped or killed: it writes them piece by piece, each whole or not
+	// at all.
+	Resumes bool
 	// Run does the work. It returns soon after ctx is done (within 100 ms), and
 	// waits for the goroutines it started.
 	Run func(ctx context.Context, s *Context) error

@@ -30,6 +30,9 @@ type manifest struct {
 	Format   string                  `json:"format"`
 	Source   fingerprint             `json:"source"`
 	Stages   map[string]*stageRecord `json:"stages"`
+	// Begun are stages that go on with their products where they were stopped:
+	// engine, key and inputs of the run that began.
+	Begun map[string]*stageRecord `json:"begun,omitempty"`
 }
 
 // stageRecord is what a finished stage left.

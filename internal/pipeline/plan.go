@@ -106,6 +106,7 @@ type task struct {
 	state  taskState
 	memory int64
 	inputs map[string]string // digests of the inputs when it started
+	goesOn bool              // with the products of a run that was stopped
 }
 
 type taskState int

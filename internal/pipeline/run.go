@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -122,7 +123,7 @@ func (r *runner) takeUp(ctx context.Context) error {
 			return err
 		}
 	} else {
-		r.manifest.Stages = former.Stages
+		r.manifest.Stages, r.manifest.Begun = former.Stages, former.Begun
 		if r.manifest.JobID == "" {
 			r.manifest.JobID = former.JobID
 		}
@@ -192,6 +193,10 @@ func (r *runner) dropStale(intact map[string]bool) error {
 			continue
 		}
 		delete(r.manifest.Stages, t.stage.Name)
+		if begun := r.manifest.Begun[t.stage.Name]; begun != nil && t.enabled && begun.Key == t.key {
+			continue // it may go on
+		}
+		delete(r.manifest.Begun, t.stage.Name)
 		if err := r.ws.discard(t.stage); err != nil {
 			return err
 		}
@@ -319,11 +324,36 @@ func (r *runner) startReady(ctx context.Context, intact map[string]bool, outcome
 		}
 		t.state = running
 		t.inputs = r.inputDigests(t)
+		if err := r.begin(t); err != nil {
+			return started, err
+		}
 		t.context.before = r.result().Stages
 		started++
 		go func() { outcomes <- r.runStage(ctx, t) }()
 	}
 	return started, nil
+}
+
+// begin notes that an engine which can go on begins, and whether it does go on.
+func (r *runner) begin(t *task) error {
+	if !t.engine.Resumes {
+		return nil
+	}
+	name := t.stage.Name
+	begun := r.manifest.Begun[name]
+	t.goesOn = begun != nil && begun.Engine == t.engine.Name && begun.Key == t.key && maps.Equal(begun.Inputs, t.inputs)
+	if t.goesOn {
+		return nil
+	}
+	if r.manifest.Begun == nil {
+		r.manifest.Begun = map[string]*stageRecord{}
+	}
+	r.manifest.Begun[name] = &stageRecord{Engine: t.engine.Name, Key: t.key, Inputs: t.inputs}
+	// What is there is not of this run: it has to go before the note is written.
+	if err := r.ws.discard(t.stage); err != nil {
+		return err
+	}
+	return r.saveManifest()
 }
 
 func (t *task) ready() bool {
@@ -373,6 +403,7 @@ func (r *runner) conclude(o outcome) error {
 		return &StageError{Stage: t.stage.Name, Engine: t.engine.Name, Err: o.err}
 	}
 	r.manifest.Stages[t.stage.Name] = o.record
+	delete(r.manifest.Begun, t.stage.Name)
 	r.meter.finish(t, false)
 	if err := r.saveManifest(); err != nil {
 		return err
@@ -403,7 +434,12 @@ func (r *runner) runStage(ctx context.Context, t *task) (o outcome) {
 	// A product is often a mapped file: where the disk fails under it, that
 	// becomes an error of the stage instead of the end of the process.
 	debug.SetPanicOnFault(true)
-	if o.err = r.ws.discard(t.stage); o.err != nil {
+	if t.goesOn {
+		o.err = r.ws.discardScratch(t.stage)
+	} else {
+		o.err = r.ws.discard(t.stage)
+	}
+	if o.err != nil {
 		return o
 	}
 	if o.err = os.MkdirAll(r.ws.products, 0o777); o.err != nil {

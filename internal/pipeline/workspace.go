@@ -153,11 +153,17 @@ func (w *workspace) remove() error {
 
 // discard removes what a stage left.
 func (w *workspace) discard(s *Stage) error {
-	paths := []string{w.staging(s.Name), w.scratch(s.Name)}
 	for _, p := range s.Outputs {
-		paths = append(paths, filepath.Join(w.products, p))
+		if err := os.RemoveAll(filepath.Join(w.products, p)); err != nil {
+			return fmt.Errorf("discard former work of stage %s: %w", s.Name, err)
+		}
 	}
-	for _, p := range paths {
+	return w.discardScratch(s)
+}
+
+// discardScratch removes what a stage left beside its products.
+func (w *workspace) discardScratch(s *Stage) error {
+	for _, p := range []string{w.staging(s.Name), w.scratch(s.Name)} {
 		if err := os.RemoveAll(p); err != nil {
 			return fmt.Errorf("discard former work of stage %s: %w", s.Name, err)
 		}

@@ -111,7 +111,7 @@ func stages() pipeline.Definition {
 				// COLMAP's is the best where there is a GPU; OpenMVS on request, since it
 				// is slower than ours on the same processors.
 				Engines: slices.Concat([]pipeline.Engine{{Name: engineCOLMAP, Available: availableCUDA, Run: runDenseCOLMAP}},
-					native(runDense), byOpenMVS(runDenseOpenMVS)),
+					[]pipeline.Engine{{Name: pipeline.EngineNative, Resumes: true, Run: runDense}}, byOpenMVS(runDenseOpenMVS)),
 			},
 			{
 				Name: "surface", Title: "Making the surface", Weight: 8, Version: 1,

@@ -25,9 +25,13 @@ func denseMemory(s *pipeline.Context) int64 {
 // depthShare is the part of the time that depth maps take; fusion takes the rest.
 const depthShare = 0.92
 
-// runDense finds the depth map of each photo, and joins them to a cloud.
+// runDense finds the depth map of each photo, and joins them to a cloud. After a stop it
+// goes on with the maps that are there.
 func runDense(ctx context.Context, s *pipeline.Context) error {
-	d, err := chooseDetail(s)
+	if err := os.MkdirAll(s.Product(productStereo), 0o777); err != nil {
+		return err
+	}
+	d, err := keptDetail(s)
 	if err != nil {
 		return err
 	}
@@ -38,26 +42,23 @@ func runDense(ctx context.Context, s *pipeline.Context) error {
 	if err := findDepth(ctx, s, w); err != nil {
 		return err
 	}
-	return fuseDepth(ctx, s, w)
-}
-
-func findDepth(ctx context.Context, s *pipeline.Context, w *workspace.Workspace) error {
-	if err := os.MkdirAll(s.Product(productStereo), 0o777); err != nil {
-		return err
-	}
-	err := mvs.Estimate(ctx, w.Views(), w, w, mvs.Options{Workers: s.Workers()}, func(done float64) { s.Progress(depthShare*done, 1) })
-	if errors.Is(err, mvs.ErrNoViews) {
-		return pipeline.BadInput(errors.New("no two photos show enough of the same from different places"),
-			"photograph with more overlap (60 % and more), and move between photos instead of turning")
-	}
-	if err != nil {
+	if err := fuseDepth(ctx, s, w); err != nil {
 		return err
 	}
 	return dropPhotometric(s.Product(productStereo))
 }
 
-// dropPhotometric removes the maps of the first pass: those of the second are made of
-// them.
+func findDepth(ctx context.Context, s *pipeline.Context, w *workspace.Workspace) error {
+	err := mvs.Estimate(ctx, w.Views(), w, w, mvs.Options{Workers: s.Workers()}, func(done float64) { s.Progress(depthShare*done, 1) })
+	if errors.Is(err, mvs.ErrNoViews) {
+		return pipeline.BadInput(errors.New("no two photos show enough of the same from different places"),
+			"photograph with more overlap (60 % and more), and move between photos instead of turning")
+	}
+	return err
+}
+
+// dropPhotometric removes the maps of the first pass, of which those of the second are
+// made.
 func dropPhotometric(dir string) error {
 	kinds, err := os.ReadDir(dir)
 	if err != nil {

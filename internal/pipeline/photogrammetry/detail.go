@@ -47,6 +47,25 @@ func (d detail) warning() string {
 	return fmt.Sprintf("depth is worked out on photos of %s pixels instead of %s: %s", format.Count(int64(d.Side)), format.Count(int64(d.Asked)), d.Why)
 }
 
+// detailName is a file beside the maps that says how large they are: a run that goes on
+// with them may find less room, which they take themselves.
+const detailName = "detail.json"
+
+// keptDetail is that of the maps which are there, or else chosen and kept.
+func keptDetail(s *pipeline.Context) (d detail, err error) {
+	path := filepath.Join(s.Product(productStereo), detailName)
+	if readJSON(path, &d) == nil && d.Side > 0 {
+		if d.Side < d.Asked {
+			s.Warn("%s", d.warning())
+		}
+		return d, nil
+	}
+	if d, err = chooseDetail(s); err != nil {
+		return d, err
+	}
+	return d, writeJSON(path, &d)
+}
+
 // chooseDetail says so where the detail is less than was asked for.
 func chooseDetail(s *pipeline.Context) (detail, error) {
 	d, err := detailOf(s)
