@@ -7,10 +7,11 @@ const teeth = 2
 
 // finish cleans, closes and smooths a surface.
 func (m *mesh) finish(ctx context.Context, o Options, progress func(float64)) error {
-	if err := m.dropParts(ctx, o.MinPart); err != nil {
+	if err := m.dropTeeth(ctx, teeth, o.Workers); err != nil {
 		return err
 	}
-	if err := m.dropTeeth(ctx, teeth, o.Workers); err != nil {
+	// What hung together by teeth only are parts now.
+	if err := m.dropParts(ctx, o.MinPart); err != nil {
 		return err
 	}
 	mates, err := m.manifold(ctx, o.Workers)
