@@ -30,7 +30,7 @@ type survey struct {
 // start processes the photos of the site; lines of JSON go to what it returns.
 func (s *survey) start(out string) (*exec.Cmd, *bufio.Scanner) {
 	s.t.Helper()
-	cmd := command(s.t, s.dir, "process", "site/photos", "--out", out, "--json", "--set", "quality=0.6",
+	cmd := command(s.t, s.dir, "process", "site/photos", "--out", out, "--json", "--set", "quality=0.5",
 		"--outputs", "report,orthophoto,dsm,obj,lod_0,tiles_3d,laz,thumbnail")
 	cmd.Env = append(cmd.Env, "SLATE360_MEMORY=4G")
 	pipe, err := cmd.StdoutPipe()
@@ -104,7 +104,7 @@ func TestSurvey(t *testing.T) {
 	testdata.Tool(t, "colmap")
 	testdata.Tool(t, "gdal_translate")
 	s := &survey{t: t, dir: t.TempDir()}
-	args := []string{"sample", "photos", "site", "--photos", "16", "--size", "720x540", "--overlap", "0.85", "--sidelap", "0.75"}
+	args := []string{"sample", "photos", "site", "--photos", "12", "--size", "640x480", "--overlap", "0.85", "--sidelap", "0.75"}
 	if text, err := command(t, s.dir, args...).CombinedOutput(); err != nil {
 		t.Fatalf("sample: %v\n%s", err, text)
 	}
