@@ -116,7 +116,10 @@ func stages() pipeline.Definition {
 			{
 				Name: "surface", Title: "Making the surface", Weight: 8, Version: 1,
 				Inputs: []string{productUndistorted, productDense, productVisibility}, Outputs: []string{productSurface}, Memory: surfaceMemory,
-				Enabled: wantsSurface, Depends: nothing, Engines: append(native(runSurface), byOpenMVS(runSurfaceOpenMVS)...),
+				Enabled: wantsSurface, Depends: nothing,
+				// On surveys from straight above a height field was measured to be quicker
+				// and coarser than the surface by visibility (F-score 0.89 for 0.94).
+				Engines: slices.Concat(native(runSurface), []pipeline.Engine{{Name: engineHeightField, Run: runHeightField}}, byOpenMVS(runSurfaceOpenMVS)),
 			},
 			{
 				Name: "texture", Title: "Texturing", Weight: 5, Version: 1,

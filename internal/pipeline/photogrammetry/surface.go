@@ -39,8 +39,20 @@ func every(s *pipeline.Context) int64 {
 
 func surfaceMemory(s *pipeline.Context) int64 { return pointMemory(densePoints(s) / every(s)) }
 
-// runSurface makes a mesh of the cloud.
+// engineHeightField makes 2.5D surfaces, one height for each place.
+const engineHeightField = "heightfield"
+
+// runSurface makes a mesh of the cloud by what the cameras see through.
 func runSurface(ctx context.Context, s *pipeline.Context) error {
+	return reconstruct(ctx, s, surface.Volume)
+}
+
+// runHeightField makes a mesh with one height for each place.
+func runHeightField(ctx context.Context, s *pipeline.Context) error {
+	return reconstruct(ctx, s, surface.HeightField)
+}
+
+func reconstruct(ctx context.Context, s *pipeline.Context, mode surface.Mode) error {
 	step := every(s)
 	if step > 1 {
 		s.Warn("the surface is made of one point in %d of the cloud: %s of memory may be used, and more (--memory) gives more detail", step, format.Bytes(s.MemoryBudget()))
@@ -57,7 +69,7 @@ func runSurface(ctx context.Context, s *pipeline.Context) error {
 		c := camera.FromQuaternion(i.Rotation, i.Translation).Center()
 		cloud.Centers = append(cloud.Centers, [3]float32{float32(c[0]), float32(c[1]), float32(c[2])})
 	}
-	m, err := surface.Reconstruct(ctx, *cloud, surface.Options{Workers: s.Workers()}, func(done float64) { s.Progress(done, 1) })
+	m, err := surface.Reconstruct(ctx, *cloud, surface.Options{Mode: mode, Workers: s.Workers()}, func(done float64) { s.Progress(done, 1) })
 	if errors.Is(err, surface.ErrTooFew) {
 		return pipeline.BadInput(err, "photograph with more overlap, in focus, and surfaces with some texture")
 	}
