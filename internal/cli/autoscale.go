@@ -87,7 +87,8 @@ func (p *Program) autoscale(ctx context.Context, f *autoscaleFlags) error {
 		_, err := autoscale.Once(ctx, o)
 		return err
 	}
-	return autoscale.Follow(ctx, o)
+	autoscale.Follow(ctx, o)
+	return nil
 }
 
 // decided is a decision as JSON.

@@ -24,11 +24,11 @@ import (
 func (p *Program) costCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cost",
-		Short: "Estimate what the service costs: a month, or a job",
+		Short: "What the service costs: a month ahead, a job, what was spent",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(p.costMonthCommand(), p.costJobsCommand())
+	c.AddCommand(p.costMonthCommand(), p.costJobsCommand(), p.costSpentCommand())
 	return c
 }
 

@@ -55,8 +55,10 @@ type checkpointFile struct {
 // store, for another machine to go on from. Locks, scratch and what unfinished
 // stages left stay out. It replaces an earlier checkpoint of the prefix; where it
 // fails, that one still holds. A workspace without a finished stage leaves
-// nothing. Nobody may work in the workspace meanwhile.
-func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir string) error {
+// nothing. One of more than limit bytes is not saved (ErrLargeCheckpoint): the
+// machine goes before it is there; 0 is no limit. Nobody may work in the workspace
+// meanwhile.
+func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir string, limit int64) error {
 	prefix, err := folderPrefix(prefix)
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
@@ -67,6 +69,9 @@ func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir strin
 	}
 	if len(paths) == 0 {
 		return nil
+	}
+	if size := sizeOf(workspaceDir, paths); limit > 0 && size > limit {
+		return fmt.Errorf("save checkpoint: %w: %d bytes, the limit is %d", ErrLargeCheckpoint, size, limit)
 	}
 	stored := map[string]int64{}
 	err = store.List(ctx, prefix+objectsName, func(i Info) error {
@@ -103,6 +108,19 @@ func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir strin
 		return fmt.Errorf("save checkpoint: delete what an earlier one had: %w", err)
 	}
 	return nil
+}
+
+// ErrLargeCheckpoint says that a checkpoint would be larger than allowed.
+var ErrLargeCheckpoint = errors.New("the finished stages are too large for a checkpoint")
+
+// sizeOf is the size of files in bytes; those that are not there have none.
+func sizeOf(dir string, paths []string) (size int64) {
+	for _, p := range paths {
+		if info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(p))); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
 }
 
 // saveFile sends a file that the store does not have. Put, not PutFile: a local

@@ -358,7 +358,7 @@ func testCheckpoint(t *testing.T, s storage.Store, prefix string) {
 	write(t, dir, "lock", []byte("1"))
 	write(t, dir, "manifest.json", []byte(`{"stages":{"index":{"products":{"index.bin":{"files":[{"path":"."}]}}},"laz":{"staged":[{"path":"filtered.laz"}]}}}`))
 	for range 2 {
-		if err := storage.SaveCheckpoint(t.Context(), s, prefix+"c", dir); err != nil {
+		if err := storage.SaveCheckpoint(t.Context(), s, prefix+"c", dir, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
