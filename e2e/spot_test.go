@@ -141,7 +141,7 @@ func (c *cloud) scale() {
 		c.t.Fatal(err)
 	}
 	w := &process{p: c.platform, name: "autoscale", dir: c.t.TempDir()}
-	w.env = append([]string{"REDIS_URL=" + c.redis.URL(), "SLATE360_SCALING_GROUP=" + group, "SLATE360_LOG_LEVEL=warn"}, c.server.Environment()...)
+	w.env = append([]string{"REDIS_URL=" + c.redis.URL(), "SLATE360_SCALING_GROUP=" + group, "SLATE360_LOG_LEVEL=warn", "SLATE360_CONCURRENCY=1"}, c.server.Environment()...)
 	w.runProgram(path, "autoscale", "--every", "1s", "--cool-down", "2s", "--job-time", "30m")
 	c.t.Cleanup(func() {
 		w.kill()

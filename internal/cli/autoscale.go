@@ -119,10 +119,11 @@ func (p *Program) followOptions(f *autoscaleFlags, c config.Config, q queue.Queu
 			line = fmt.Sprintf("%s: from %d to %d machines", f.group, g.Desired, d.Desired)
 		}
 		line += " (" + strings.Join(d.Reasons, "; ") + ")"
-		if line != last {
+		// That jobs wait for a second more is nothing new.
+		if key := fmt.Sprint(g.Desired, d.Desired, b.Jobs(), b.Active); key != last {
 			fmt.Fprintf(p.Stdout, "%s %s\n", time.Now().Format(time.DateTime), line)
+			last = key
 		}
-		last = line
 	}
 	return autoscale.FollowOptions{
 		Reader: autoscale.Reader{Queue: q, Kind: p.kindOf}, Target: target, Scaler: s, Every: f.every, DryRun: f.dryRun,

@@ -247,14 +247,14 @@ func (o *operations) scaler(ctx context.Context) (func(context.Context), error) 
 	if err != nil {
 		return nil, unreachable("Auto Scaling group", "check AWS_REGION and the credentials", err)
 	}
-	last := ""
 	follow := autoscale.FollowOptions{
 		Reader: o.reader, Target: target, Scaler: scaler, Every: min(scaleEvery, o.c.CoolDown), Lead: o.leads("autoscale"), Logger: o.log,
 		Decided: func(_ autoscale.Backlog, g autoscale.Group, d autoscale.Decision) {
-			if why := strings.Join(d.Reasons, "; "); d.Desired != g.Desired || why != last {
-				o.log.Info("autoscale", "group", o.c.ScalingGroup, "was", g.Desired, "desired", d.Desired, "why", why)
-				last = why
+			level := slog.LevelDebug
+			if d.Desired != g.Desired {
+				level = slog.LevelInfo
 			}
+			o.log.Log(ctx, level, "autoscale", "group", o.c.ScalingGroup, "was", g.Desired, "desired", d.Desired, "why", strings.Join(d.Reasons, "; "))
 		},
 	}
 	return func(ctx context.Context) { autoscale.Follow(ctx, follow) }, nil

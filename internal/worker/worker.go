@@ -213,6 +213,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		stopTaking()
 	})
 	defer unlink()
+	if w.retired.Err() != nil {
+		stopTaking() // at once: the function above runs on its own
+	}
 	if err := w.o.Queue.Run(taking, ro, w.handle); err != nil || w.retired.Err() == nil {
 		return err
 	}
