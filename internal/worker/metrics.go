@@ -71,6 +71,19 @@ func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.Running, m.Stuck, m.QueueErrors, m.jobs, m.seconds, m.stages, m.uploaded, m.fetched, m.checkpoints, m.Draining}
 }
 
+// results are the ends of runs.
+func results() []string {
+	return []string{string(job.StatusCompleted), string(job.StatusFailed), "retried", "released", "lost"}
+}
+
+// expect lets the counts of a kind be there before the first job: a rate needs a
+// first value.
+func (m *Metrics) expect(kind string) {
+	for _, result := range results() {
+		m.jobs.WithLabelValues(result, kind)
+	}
+}
+
 func (m *Metrics) job(result, kind string, d time.Duration) {
 	if kind == "" {
 		kind = "unknown"

@@ -161,6 +161,11 @@ func New(o Options) (*Worker, error) {
 	w := &Worker{
 		o: o, log: o.Logger, memory: semaphore.NewWeighted(o.Memory >> 20), running: map[string]*run{}, changed: make(chan struct{}, 1),
 	}
+	for _, f := range source.Formats() {
+		if def, ok := o.Pipeline(f); ok {
+			o.Metrics.expect(def.Name)
+		}
+	}
 	w.drain, w.giveUp = context.WithCancelCause(context.Background())
 	w.retired, w.retire = context.WithCancel(context.Background())
 	return w, nil
