@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -130,6 +132,41 @@ func TestAutoscale(t *testing.T) {
 	})
 }
 
+// `run` sizes the group too, where it is told to: it grows while one job runs and
+// others wait, and has no machines once they are done.
+func TestAutoscaleInRun(t *testing.T) {
+	server := testservices.AWS(t)
+	client := scalingGroup(t, server)
+	desired := func(ok func(n int32) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; {
+			out, err := client.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+			if err != nil || len(out.AutoScalingGroups) != 1 {
+				t.Fatalf("%d groups, %v", len(out.AutoScalingGroups), err)
+			}
+			n := *out.AutoScalingGroups[0].DesiredCapacity
+			if ok(n) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the group is to have %d machines", n)
+			}
+			time.Sleep(50 * time.Millisecond) // between two looks
+		}
+	}
+	eachQueue(t, func(t *testing.T, term *terminal) {
+		term.hold("/scan.laz")
+		for range 4 {
+			term.want(0, "", "submit", term.url("scan.laz"), "--outputs", "thumbnail")
+		}
+		term.worker(append(server.Environment(), "SLATE360_SCALING_GROUP="+group, "SLATE360_AUTOSCALE=true", "SLATE360_COOL_DOWN=1s")...)
+		term.asked()
+		desired(func(n int32) bool { return n > 0 })
+		term.release()
+		desired(func(n int32) bool { return n == 0 })
+	})
+}
+
 func TestAutoscaleRefuses(t *testing.T) {
 	server := testservices.AWS(t)
 	eachQueue(t, func(t *testing.T, term *terminal) {
@@ -163,8 +200,39 @@ func TestCost(t *testing.T) {
 		if len(choices) < 5 || len(choices[0].Jobs) != 1 || choices[0].Jobs[0].Kind != "pointcloud" || choices[0].Jobs[0].Jobs != 1 || !(choices[0].Jobs[0].Each > 0) {
 			t.Errorf("choices: %s", out)
 		}
+		checkSpent(t, term)
 		if choices[0].Total > choices[len(choices)-1].Total {
 			t.Errorf("the first costs %g, the last %g", choices[0].Total, choices[len(choices)-1].Total)
 		}
 	})
+}
+
+// checkSpent looks at what the one job has cost, by all that it can be summed up by.
+func checkSpent(t *testing.T, term *terminal) {
+	t.Helper()
+	for by, name := range map[string]string{"kind": "pointcloud", "organisation": "(none)", "stage": "pointcloud/outlier"} {
+		var spent struct {
+			PriceHour, Spent, Forecast float64
+			Shares                     []struct {
+				Name string
+				Jobs int
+				Cost float64
+			}
+		}
+		out := term.want(0, "", "cost", "spent", "--price", "3600", "--concurrency", "1", "--by", by, "--json")
+		if err := json.Unmarshal([]byte(out), &spent); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		sum, found := 0.0, false
+		for _, s := range spent.Shares {
+			sum += s.Cost
+			found = found || s.Name == name && s.Jobs == 1
+		}
+		// At 3,600 an hour a second costs 1.
+		if !found || spent.PriceHour != 3600 || !(spent.Spent > 0.01 && spent.Spent < 60) || math.Abs(sum-spent.Spent) > 1e-6 || spent.Forecast < spent.Spent {
+			t.Errorf("by %s, sum %g: %s", by, sum, out)
+		}
+	}
+	term.want(2, "want kind, organisation or stage", "cost", "spent", "--by", "weekday")
+	term.want(0, "a day of late", "cost", "spent")
 }
