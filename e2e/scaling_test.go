@@ -156,7 +156,7 @@ func TestAutoscaleInRun(t *testing.T) {
 	}
 	eachQueue(t, func(t *testing.T, term *terminal) {
 		term.hold("/scan.laz")
-		for range 4 {
+		for range 3 {
 			term.want(0, "", "submit", term.url("scan.laz"), "--outputs", "thumbnail")
 		}
 		term.worker(append(server.Environment(), "SLATE360_SCALING_GROUP="+group, "SLATE360_AUTOSCALE=true", "SLATE360_COOL_DOWN=1s")...)

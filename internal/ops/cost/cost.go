@@ -24,6 +24,8 @@ type Catalogue struct {
 	Region   string `json:"region"`
 	Date     string `json:"date"`
 	Note     string `json:"note"`
+	// Sources say where the prices are listed.
+	Sources []string `json:"sources,omitempty"`
 	// SpotShare is the part of the on-demand price that spot is taken to cost where
 	// it is not known.
 	SpotShare float64    `json:"spotShare"`
