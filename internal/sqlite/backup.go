@@ -124,9 +124,11 @@ func alone(ctx context.Context, path string) error {
 	}
 	defer db.Close()
 	var mode string
-	err = db.QueryRowContext(ctx, "PRAGMA journal_mode=DELETE").Scan(&mode)
-	if err != nil || mode != "delete" {
-		return fmt.Errorf("%w: %s; stop the worker first (%v)", ErrInUse, path, err)
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode=DELETE").Scan(&mode); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrInUse, path, err)
+	}
+	if mode != "delete" {
+		return fmt.Errorf("%w: %s", ErrInUse, path)
 	}
 	return nil
 }

@@ -129,11 +129,14 @@ func (r *run) giveBack(ctx context.Context) {
 		saving, cancel := context.WithTimeout(ctx, r.w.o.CheckpointTimeout)
 		err := storage.SaveCheckpoint(saving, cp, checkpointPrefix(r.req.jobID), r.dir.products(), r.w.o.CheckpointBytes)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			kept = "its finished stages are in storage"
 			r.w.o.Metrics.checkpoints.WithLabelValues(checkpointSaved).Inc()
 			r.dir.remove()
-		} else {
+		case errors.Is(err, storage.ErrCheapCheckpoint):
+			r.log.Info("no checkpoint", "reason", err)
+		default:
 			r.w.o.Metrics.checkpoints.WithLabelValues(checkpointFailed).Inc()
 			r.log.Warn("the checkpoint could not be saved", "error", err)
 		}

@@ -37,8 +37,10 @@ type Group interface {
 const (
 	// RebalanceAuto stops taking jobs once another worker takes them.
 	RebalanceAuto = "auto"
-	// RebalanceDrain stops taking jobs at once, RebalanceIgnore does nothing.
-	RebalanceDrain, RebalanceIgnore = "drain", "ignore"
+	// RebalanceDrain stops taking jobs at once.
+	RebalanceDrain = "drain"
+	// RebalanceIgnore does nothing.
+	RebalanceIgnore = "ignore"
 )
 
 // noticeAhead is how long before an interruption its notice comes.
