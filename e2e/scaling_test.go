@@ -100,6 +100,9 @@ func TestAutoscale(t *testing.T) {
 			}
 			return d
 		}
+		if out := term.want(0, "", "doctor"); !strings.Contains(out, group+" in us-east-1") {
+			t.Errorf("doctor does not name the group:\n%s", out)
+		}
 		if d := decide(); d.Desired != 0 || d.Waiting != 0 {
 			t.Errorf("an empty queue: %+v", d)
 		}

@@ -54,7 +54,7 @@ func (p *Program) operate(ctx context.Context, c config.Config, s *services, nam
 	}
 	o.hourly.Set(c.PriceHour)
 	o.budget.Budget.Set(c.Budget)
-	if c.Spot == "off" || c.Spot == "auto" && !spot.Likely() {
+	if !c.FollowsNotices(spot.Likely()) {
 		return o, nil
 	}
 	var err error

@@ -103,6 +103,28 @@ func (p *Program) connect(ctx context.Context, c config.Config) []serviceState {
 			return errors.Join(s.Ping(ctx), s.Close())
 		},
 	}
+	if c.ScalingGroup != "" {
+		states = append(states, serviceState{Name: "group", Kind: "autoscaling", Where: c.ScalingGroup + " in " + c.Region})
+		asks = append(asks, func(ctx context.Context) error {
+			g, err := p.Backends.Group(ctx, c.ScalingGroup, c.Region)
+			if err != nil {
+				return err
+			}
+			_, err = g.State(ctx)
+			return err
+		})
+	}
+	if c.FollowsNotices(spot.Likely()) {
+		states = append(states, serviceState{Name: "machine", Kind: "ec2", Where: "instance metadata"})
+		asks = append(asks, func(ctx context.Context) error {
+			m, err := spot.Open(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = m.Notices(ctx)
+			return err
+		})
+	}
 	for i, ask := range asks {
 		start := time.Now()
 		asking, cancel := context.WithTimeout(ctx, connectTimeout)

@@ -187,11 +187,14 @@ func (p *Program) stageShares(ctx context.Context, c config.Config, jobs []cost.
 	defer store.Close()
 	took := map[string]map[string]float64{}
 	for _, j := range jobs {
-		stages, err := stagesOf(ctx, store, j)
+		stages, err := stagesOf(ctx, store, j.ID)
 		if err != nil {
 			return nil, err
 		}
-		took[j.ID] = stages
+		took[j.ID] = map[string]float64{}
+		for _, s := range stages {
+			took[j.ID][j.Kind+"/"+s.Name] += s.Seconds
+		}
 	}
 	return cost.Split(jobs, rate, since, func(j cost.Job) map[string]float64 { return took[j.ID] }), nil
 }
@@ -199,9 +202,9 @@ func (p *Program) stageShares(ctx context.Context, c config.Config, jobs []cost.
 // maxResult bounds what is read of a result.json.
 const maxResult = 16 << 20
 
-// stagesOf are the seconds of a job's stages; none where it has no result.
-func stagesOf(ctx context.Context, store storage.Store, j cost.Job) (map[string]float64, error) {
-	body, _, err := store.Open(ctx, "processed/"+j.ID+"/"+pipeline.ResultFile)
+// stagesOf are the stages of a job as its result says; none where it has no result.
+func stagesOf(ctx context.Context, store storage.Store, id string) ([]job.StageResult, error) {
+	body, _, err := store.Open(ctx, "processed/"+id+"/"+pipeline.ResultFile)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil
 	}
@@ -211,13 +214,9 @@ func stagesOf(ctx context.Context, store storage.Store, j cost.Job) (map[string]
 	defer body.Close()
 	var result job.Result
 	if err := json.NewDecoder(io.LimitReader(body, maxResult)).Decode(&result); err != nil {
-		return nil, fmt.Errorf("result of job %s: %w", j.ID, err)
+		return nil, fmt.Errorf("result of job %s: %w", id, err)
 	}
-	stages := map[string]float64{}
-	for _, s := range result.Stages {
-		stages[j.Kind+"/"+s.Name] += s.Seconds
-	}
-	return stages, nil
+	return result.Stages, nil
 }
 
 func (p *Program) writeSpent(o spent) error {

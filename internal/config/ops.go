@@ -36,11 +36,15 @@ type Ops struct {
 	CloudWatch         string
 	CloudWatchInterval time.Duration
 
-	// Budget of a month for jobs, of which WorkerSecret's owner is told at BudgetWebhook;
-	// 0 is none.
+	// Budget is what the jobs of a month may cost, 0 is no budget; BudgetWebhook is told
+	// when parts of it are spent.
 	Budget        float64
 	BudgetWebhook string
 }
+
+// FollowsNotices tells whether notices of the machine are followed, which is on EC2
+// or, likely, is not.
+func (o Ops) FollowsNotices(likely bool) bool { return o.Spot == "on" || o.Spot == "auto" && likely }
 
 func defaultOps() Ops {
 	return Ops{
