@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
-	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -12,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -106,35 +103,7 @@ func workerMetrics(t *testing.T) map[string]map[string]bool {
 	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(card), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "run", "--addr", "127.0.0.1:0")
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "SLATE360_DATA_DIR=" + filepath.Join(dir, "data"), "SLATE360_PRICE_HOUR=0.5", "SLATE360_COST_BUDGET=10"}
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = cmd.Wait()
-	}()
-	address := ""
-	lines := bufio.NewScanner(out)
-	for address == "" && lines.Scan() {
-		if _, after, ok := strings.Cut(lines.Text(), "http://"); ok {
-			address = "http://" + strings.TrimSuffix(after, "/")
-		}
-	}
-	if address == "" {
-		t.Fatal("the worker says no address")
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
+	address := served(t, "PATH="+dir+":"+os.Getenv("PATH"), "SLATE360_PRICE_HOUR=0.5", "SLATE360_COST_BUDGET=10")
 	client := http.Client{Timeout: 20 * time.Second}
 	metrics := map[string]map[string]bool{}
 	// The second look counts the first.

@@ -18,9 +18,9 @@ func TestBackup(t *testing.T) {
 		}
 		term.env = append(term.env, "SLATE360_LOCK_DURATION=1s") // the job that ran is taken again after it
 		stop := term.worker()
-		term.want(0, "", "submit", term.url("scan.laz"), "--id", "done", "--wait", "--outputs", "thumbnail")
+		term.want(0, "", "submit", term.url("scan.laz"), "--id", "done", "--wait", "--outputs", "laz")
 		term.hold("/scan.laz")
-		term.want(0, "", "submit", term.url("scan.laz"), "--id", "running", "--outputs", "thumbnail")
+		term.want(0, "", "submit", term.url("scan.laz"), "--id", "running", "--outputs", "laz")
 		term.asked()
 		term.want(0, "is copied", "backup", "copy.db")
 		term.want(1, "is there already", "backup", "copy.db")

@@ -158,9 +158,12 @@ func TestAutoscaleInRun(t *testing.T) {
 		}
 	}
 	eachQueue(t, func(t *testing.T, term *terminal) {
+		if !term.redis {
+			t.Skip("a queue of one machine needs no group")
+		}
 		term.hold("/scan.laz")
 		for range 3 {
-			term.want(0, "", "submit", term.url("scan.laz"), "--outputs", "thumbnail")
+			term.want(0, "", "submit", term.url("scan.laz"), "--outputs", "laz")
 		}
 		term.worker(append(server.Environment(), "SLATE360_SCALING_GROUP="+group, "SLATE360_AUTOSCALE=true", "SLATE360_COOL_DOWN=1s")...)
 		term.asked()
