@@ -101,7 +101,7 @@ func (c Catalogue) Price(i Instance, spot bool) float64 {
 	case i.Spot > 0:
 		return i.Spot
 	}
-	return i.OnDemand * c.SpotShare
+	return math.Round(i.OnDemand*c.SpotShare*1e4) / 1e4
 }
 
 // Usage is what a month takes.

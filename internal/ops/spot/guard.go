@@ -195,8 +195,14 @@ func (g *Guard) ask(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// tellTimeout bounds what is told to the group: one that cannot be reached does not
+// keep notices waiting.
+const tellTimeout = 3 * time.Second
+
 // tell tells the group how the machine stands.
 func (g *Guard) tell(ctx context.Context, running, looked bool) error {
+	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	defer cancel()
 	if err := g.join(ctx); err != nil || g.group == nil {
 		return err
 	}
@@ -325,16 +331,11 @@ func (g *Guard) hook(ctx context.Context, running bool) error {
 	return nil
 }
 
-// leaveTimeout bounds what is told to the group at the end.
-const leaveTimeout = 5 * time.Second
-
 // leave frees the machine where the process is stopped: jobs have ended then.
 func (g *Guard) leave(ctx context.Context) {
 	if g.group == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
-	defer cancel()
 	g.idle = idleLooks
-	g.say(g.tell(ctx, false, false))
+	g.say(g.tell(context.WithoutCancel(ctx), false, false))
 }

@@ -292,3 +292,21 @@ func TestFailures(t *testing.T) {
 		t.Errorf("%g failures are counted", n)
 	}
 }
+
+// A group that hangs keeps no notice waiting.
+func TestGroupHangs(t *testing.T) {
+	hanging := make(chan struct{}, 1)
+	r := guard(t, func(o *spot.Options) {
+		o.Group = func(ctx context.Context, _, _ string) (spot.Group, error) {
+			select {
+			case hanging <- struct{}{}:
+			default:
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	})
+	<-hanging
+	r.imds.Set(action, `{"action":"terminate","time":"2026-03-01T08:24:00Z"}`)
+	r.retirement()
+}
