@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
+	"slate360.ai/worker/internal/callback"
 	"slate360.ai/worker/internal/testservices"
 )
 
@@ -209,6 +213,39 @@ func TestCost(t *testing.T) {
 		checkSpent(t, term)
 		if choices[0].Total > choices[len(choices)-1].Total {
 			t.Errorf("the first costs %g, the last %g", choices[0].Total, choices[len(choices)-1].Total)
+		}
+	})
+}
+
+// A worker tells of the month's budget what was spent before it started: once, signed.
+func TestBudget(t *testing.T) {
+	type alert struct {
+		EventID, Month string
+		Percent        int
+		Spent, Budget  float64
+	}
+	alerts := make(chan alert, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var a alert
+		if err != nil || !callback.Verify(body, secret, r.Header.Get(callback.HeaderSignature)) || json.Unmarshal(body, &a) != nil {
+			t.Errorf("a wrong alert: %s (%v)", body, err)
+		}
+		alerts <- a
+	}))
+	defer hook.Close()
+	eachQueue(t, func(t *testing.T, term *terminal) {
+		stop := term.worker()
+		term.want(0, "", "submit", term.url("scan.laz"), "--wait", "--outputs", "laz")
+		stop()
+		term.worker("GPU_WORKER_SECRET_KEY="+secret, "SLATE360_COST_WEBHOOK="+hook.URL, "SLATE360_COST_BUDGET=0.001", "SLATE360_PRICE_HOUR=3600")
+		select {
+		case a := <-alerts:
+			if a.Percent != 100 || a.Budget != 0.001 || !(a.Spent > 0.001) || a.EventID == "" || a.Month != time.Now().UTC().Format("2006-01") {
+				t.Errorf("%+v", a)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nobody is told")
 		}
 	})
 }

@@ -119,6 +119,7 @@ type Guard struct {
 	seen     map[Kind]bool // notices that there were
 	followed map[Kind]bool // those for which the worker was retired
 
+	told      bool      // the group was told, so that protected is as it has it
 	protected bool      // as the group was told last
 	idle      int       // looks for which no job ran
 	held      time.Time // when hooks were told last to wait
@@ -293,13 +294,14 @@ func (g *Guard) protect(ctx context.Context, running, looked bool) error {
 	if len(g.followed) > 0 {
 		on = false
 	}
-	if on == g.protected {
+	// At first it is not known: a process that died may have left the machine protected.
+	if g.told && on == g.protected {
 		return nil
 	}
 	if err := g.group.Protect(ctx, g.instance, on); err != nil {
 		return fmt.Errorf("protect the machine: %w", err)
 	}
-	g.protected = on
+	g.told, g.protected = true, on
 	value := 0.0
 	if on {
 		value = 1

@@ -183,9 +183,11 @@ func (r *rig) metric(name, label string) float64 {
 	return 0
 }
 
-// A machine that works is protected at once, and freed some looks after it does not.
+// A machine that works is protected at once, and freed some looks after it does not; one
+// that a process before left protected is freed at the start.
 func TestProtection(t *testing.T) {
 	r := guard(t, nil)
+	r.want("free i-0abc")
 	r.jobs.set(1)
 	r.want("protect i-0abc")
 	r.jobs.set(0)
@@ -202,6 +204,7 @@ func TestProtection(t *testing.T) {
 // Jobs go back the margin before the machine is taken, and it is not protected then.
 func TestInterruption(t *testing.T) {
 	r := guard(t, nil)
+	r.want("free i-0abc")
 	r.jobs.set(1)
 	r.want("protect i-0abc")
 	at := time.Now().Add(2 * time.Minute).UTC().Truncate(time.Second)
@@ -223,6 +226,7 @@ func TestInterruption(t *testing.T) {
 // The lifecycle hook waits while a job runs, and no longer.
 func TestTermination(t *testing.T) {
 	r := guard(t, nil)
+	r.want("free i-0abc")
 	r.jobs.set(1)
 	r.want("protect i-0abc")
 	before := time.Now()
