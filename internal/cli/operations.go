@@ -66,7 +66,27 @@ func (p *Program) operate(ctx context.Context, c config.Config, s *services, nam
 
 // collectors are what /metrics shows of it.
 func (o *operations) collectors() []prometheus.Collector {
-	return slices.Concat(o.notices.Collectors(), o.budget.Collectors(), []prometheus.Collector{o.hourly})
+	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "slate360_callbacks_waiting", Help: "Ends of jobs that the platform has not been told of yet.",
+	}, o.callbacksWaiting)
+	return slices.Concat(o.notices.Collectors(), o.budget.Collectors(), []prometheus.Collector{o.hourly, waiting})
+}
+
+// outboxPatience bounds a look into the outbox.
+const outboxPatience = 2 * time.Second
+
+// callbacksWaiting is how many callbacks wait to be sent.
+func (o *operations) callbacksWaiting() float64 {
+	if o.s.callbacks == nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), outboxPatience)
+	defer cancel()
+	n, err := o.s.callbacks.Pending(ctx)
+	if err != nil {
+		o.log.Warn("outbox of callbacks", "error", err)
+	}
+	return float64(n)
 }
 
 // start begins; what it begins goes on while jobs drain, until stop.
