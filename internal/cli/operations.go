@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -104,7 +101,7 @@ func (o *operations) start(ctx context.Context, w *worker.Worker) (stop func(), 
 	if o.machine != nil && !o.priced {
 		run(o.learnPrice)
 	}
-	for _, open := range []func(context.Context) (func(context.Context), error){o.reporter, o.scaler, o.watchdogOfBudget} {
+	for _, open := range []func(context.Context) (func(context.Context), error){o.reporter, o.scaler, o.budgetWatch} {
 		f, err := open(ctx)
 		if err != nil {
 			stop()
@@ -129,66 +126,6 @@ func (o *operations) guard(w *worker.Worker) *spot.Guard {
 func (o *operations) others(ctx context.Context) (bool, error) {
 	workers, err := o.s.queue.Workers(ctx)
 	return slices.ContainsFunc(workers, func(w queue.Worker) bool { return w.Name != o.name }), err
-}
-
-// Waits between two tries to ask the machine what it is.
-const learnEvery = 10 * time.Second
-
-// learnPrice asks the machine what it is, until it says so, and looks up its price.
-func (o *operations) learnPrice(ctx context.Context) {
-	for {
-		err := o.learn(ctx)
-		if err == nil {
-			return
-		}
-		o.log.Debug("type of the machine", "error", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(learnEvery):
-		}
-	}
-}
-
-func (o *operations) learn(ctx context.Context) error {
-	id, err := o.machine.ID(ctx)
-	if err != nil {
-		return err
-	}
-	name, isSpot, err := o.machine.Type(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := cost.Load(nil)
-	if err != nil {
-		return err
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.instance, o.priced = id, true
-	if i, err := list.Instance(name); err == nil {
-		o.price = list.Price(i, isSpot)
-		o.hourly.Set(o.price)
-		o.log.Info("price of the machine", "type", name, "spot", isSpot, "hour", o.price, "currency", list.Currency, "pricesOf", list.Date)
-	}
-	return nil
-}
-
-// priceHour is what the machine costs; 0 is not known.
-func (o *operations) priceHour() float64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.price
-}
-
-// instanceID names the machine: as EC2 does, or as the host does.
-func (o *operations) instanceID() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.instance == "" {
-		o.instance, _ = os.Hostname() // a machine without a name has an empty one
-	}
-	return o.instance
 }
 
 // reporter sends metrics to CloudWatch.
@@ -227,79 +164,4 @@ func (o *operations) sample(ctx context.Context) cloudwatch.Sample {
 		s.GPUs = append(s.GPUs, cloudwatch.GPU{Index: c.Index, Utilization: c.Utilization, MemoryUsed: c.MemoryUsed})
 	}
 	return s
-}
-
-// Leaser is a queue that gives a task to one of its workers.
-type Leaser interface {
-	// Lease tells whether the task is the owner's for the time given: it has it
-	// already, or nobody has.
-	Lease(ctx context.Context, task, owner string, ttl time.Duration) (bool, error)
-}
-
-// leaseTTL is after what time another takes the task of one that is lost.
-const leaseTTL = 2 * time.Minute
-
-// leads tells whether this worker has a task. Where the queue gives none it is that
-// of one machine, whose workers all do the same.
-func (o *operations) leads(task string) func(ctx context.Context) (bool, error) {
-	leaser, ok := o.s.queue.(Leaser)
-	if !ok {
-		return func(context.Context) (bool, error) { return true, nil }
-	}
-	return func(ctx context.Context) (bool, error) { return leaser.Lease(ctx, task, o.name, leaseTTL) }
-}
-
-// scaleEvery is the time between two decisions of autoscale in `run`.
-const scaleEvery = 30 * time.Second
-
-// scaler sizes the group of machines.
-func (o *operations) scaler(ctx context.Context) (func(context.Context), error) {
-	if !o.c.Autoscale {
-		return nil, nil
-	}
-	scaler, err := autoscale.New(autoscale.Policy{
-		TargetDelay: o.c.TargetDelay, CoolDown: o.c.CoolDown, Concurrency: o.c.Concurrency, PriceHour: o.c.PriceHour, CostCapHour: o.c.CostCapHour,
-	})
-	if err != nil {
-		return nil, err
-	}
-	target, err := o.p.Backends.Group(ctx, o.c.ScalingGroup, o.c.Region)
-	if err != nil {
-		return nil, unreachable("Auto Scaling group", "check AWS_REGION and the credentials", err)
-	}
-	follow := autoscale.FollowOptions{
-		Reader: o.reader, Target: target, Scaler: scaler, Every: min(scaleEvery, o.c.CoolDown), Lead: o.leads("autoscale"), Logger: o.log,
-		Decided: func(_ autoscale.Backlog, g autoscale.Group, d autoscale.Decision) {
-			level := slog.LevelDebug
-			if d.Desired != g.Desired {
-				level = slog.LevelInfo
-			}
-			o.log.Log(ctx, level, "autoscale", "group", o.c.ScalingGroup, "was", g.Desired, "desired", d.Desired, "why", strings.Join(d.Reasons, "; "))
-		},
-	}
-	return func(ctx context.Context) { autoscale.Follow(ctx, follow) }, nil
-}
-
-// budgetEvery is the time between two looks at what the month has cost.
-const budgetEvery = time.Hour
-
-// watchdogOfBudget tells when parts of the budget are spent.
-func (o *operations) watchdogOfBudget(context.Context) (func(context.Context), error) {
-	if o.c.Budget == 0 {
-		return nil, nil
-	}
-	if o.c.PriceHour == 0 && o.machine == nil {
-		return nil, unreachable("budget", "set SLATE360_PRICE_HOUR", fmt.Errorf("what the machine costs is not known"))
-	}
-	w := &cost.Watch{
-		Budget: o.c.Budget, Every: budgetEvery, Metrics: o.budget, Logger: o.log, Lead: o.leads("budget"),
-		Rate: func() float64 { return o.priceHour() / float64(o.c.Concurrency) },
-		Jobs: func(ctx context.Context, since time.Time) ([]cost.Job, error) {
-			return o.p.costJobs(ctx, o.s.records, since)
-		},
-	}
-	if o.c.BudgetWebhook != "" {
-		w.Tell = cost.Webhook{URL: o.c.BudgetWebhook, Secret: o.c.WorkerSecret}.Tell
-	}
-	return w.Run, nil
 }
