@@ -111,7 +111,7 @@ func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+var listening = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 // serve starts the program as a server that ends with the test, and returns its
 // address.
@@ -151,7 +151,7 @@ func (a *announcement) Write(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.text.Write(p)
-	if m := served.FindString(a.text.String()); m != "" {
+	if m := listening.FindString(a.text.String()); m != "" {
 		a.once.Do(func() { a.found <- m })
 	}
 	return len(p), nil

@@ -145,22 +145,25 @@ func (term *terminal) want(code int, text string, args ...string) string {
 	return strings.TrimSuffix(out, "\n")
 }
 
-// worker starts one, which runs until the end of the test.
-func (term *terminal) worker() {
+// worker starts one, which runs until stop, or the end of the test.
+func (term *terminal) worker(env ...string) (stop func()) {
 	term.t.Helper()
 	cmd := term.command("run", "--no-server", "--concurrency", "1")
+	cmd.Env = append(slices.Clone(cmd.Env), env...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		term.t.Fatal(err)
 	}
-	term.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		term.release()
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		if err := cmd.Wait(); err != nil || term.t.Failed() {
 			term.t.Logf("worker: %v\n%s", err, log.String())
 		}
 	})
+	term.t.Cleanup(stop)
+	return stop
 }
 
 // jobs returns what a command lists as JSON lines.

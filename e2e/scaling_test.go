@@ -2,9 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -12,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
+	"slate360.ai/worker/internal/callback"
 	"slate360.ai/worker/internal/testservices"
 )
 
@@ -98,6 +104,9 @@ func TestAutoscale(t *testing.T) {
 			}
 			return d
 		}
+		if out := term.want(0, "", "doctor"); !strings.Contains(out, group+" in us-east-1") {
+			t.Errorf("doctor does not name the group:\n%s", out)
+		}
 		if d := decide(); d.Desired != 0 || d.Waiting != 0 {
 			t.Errorf("an empty queue: %+v", d)
 		}
@@ -127,6 +136,44 @@ func TestAutoscale(t *testing.T) {
 		if n := *desired().DesiredCapacity; n != 0 {
 			t.Errorf("%d machines are left", n)
 		}
+	})
+}
+
+// `run` sizes the group too, where it is told to: it grows while one job runs and
+// others wait, and has no machines once they are done.
+func TestAutoscaleInRun(t *testing.T) {
+	server := testservices.AWS(t)
+	client := scalingGroup(t, server)
+	desired := func(ok func(n int32) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; {
+			out, err := client.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{})
+			if err != nil || len(out.AutoScalingGroups) != 1 {
+				t.Fatalf("%d groups, %v", len(out.AutoScalingGroups), err)
+			}
+			n := *out.AutoScalingGroups[0].DesiredCapacity
+			if ok(n) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the group is to have %d machines", n)
+			}
+			time.Sleep(50 * time.Millisecond) // between two looks
+		}
+	}
+	eachQueue(t, func(t *testing.T, term *terminal) {
+		if !term.redis {
+			t.Skip("a queue of one machine needs no group")
+		}
+		term.hold("/scan.laz")
+		for range 3 {
+			term.want(0, "", "submit", term.url("scan.laz"), "--outputs", "laz")
+		}
+		term.worker(append(server.Environment(), "SLATE360_SCALING_GROUP="+group, "SLATE360_AUTOSCALE=true", "SLATE360_COOL_DOWN=1s")...)
+		term.asked()
+		desired(func(n int32) bool { return n > 0 })
+		term.release()
+		desired(func(n int32) bool { return n == 0 })
 	})
 }
 
@@ -163,8 +210,72 @@ func TestCost(t *testing.T) {
 		if len(choices) < 5 || len(choices[0].Jobs) != 1 || choices[0].Jobs[0].Kind != "pointcloud" || choices[0].Jobs[0].Jobs != 1 || !(choices[0].Jobs[0].Each > 0) {
 			t.Errorf("choices: %s", out)
 		}
+		checkSpent(t, term)
 		if choices[0].Total > choices[len(choices)-1].Total {
 			t.Errorf("the first costs %g, the last %g", choices[0].Total, choices[len(choices)-1].Total)
 		}
 	})
+}
+
+// A worker tells of the month's budget what was spent before it started: once, signed.
+func TestBudget(t *testing.T) {
+	type alert struct {
+		EventID, Month string
+		Percent        int
+		Spent, Budget  float64
+	}
+	alerts := make(chan alert, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var a alert
+		if err != nil || !callback.Verify(body, secret, r.Header.Get(callback.HeaderSignature)) || json.Unmarshal(body, &a) != nil {
+			t.Errorf("a wrong alert: %s (%v)", body, err)
+		}
+		alerts <- a
+	}))
+	defer hook.Close()
+	eachQueue(t, func(t *testing.T, term *terminal) {
+		stop := term.worker()
+		term.want(0, "", "submit", term.url("scan.laz"), "--wait", "--outputs", "laz")
+		stop()
+		term.worker("GPU_WORKER_SECRET_KEY="+secret, "SLATE360_COST_WEBHOOK="+hook.URL, "SLATE360_COST_BUDGET=0.001", "SLATE360_PRICE_HOUR=3600")
+		select {
+		case a := <-alerts:
+			if a.Percent != 100 || a.Budget != 0.001 || !(a.Spent > 0.001) || a.EventID == "" || a.Month != time.Now().UTC().Format("2006-01") {
+				t.Errorf("%+v", a)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nobody is told")
+		}
+	})
+}
+
+// checkSpent looks at what the one job has cost, by all that it can be summed up by.
+func checkSpent(t *testing.T, term *terminal) {
+	t.Helper()
+	for by, name := range map[string]string{"kind": "pointcloud", "organisation": "(none)", "stage": "pointcloud/outlier"} {
+		var spent struct {
+			PriceHour, Spent, Forecast float64
+			Shares                     []struct {
+				Name string
+				Jobs int
+				Cost float64
+			}
+		}
+		out := term.want(0, "", "cost", "spent", "--price", "3600", "--concurrency", "1", "--by", by, "--json")
+		if err := json.Unmarshal([]byte(out), &spent); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		sum, found := 0.0, false
+		for _, s := range spent.Shares {
+			sum += s.Cost
+			found = found || s.Name == name && s.Jobs == 1
+		}
+		// At 3,600 an hour a second costs 1.
+		if !found || spent.PriceHour != 3600 || !(spent.Spent > 0.01 && spent.Spent < 60) || math.Abs(sum-spent.Spent) > 1e-6 || spent.Forecast < spent.Spent {
+			t.Errorf("by %s, sum %g: %s", by, sum, out)
+		}
+	}
+	term.want(2, "want kind, organisation or stage", "cost", "spent", "--by", "weekday")
+	term.want(0, "a day of late", "cost", "spent")
 }

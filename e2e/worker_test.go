@@ -222,7 +222,13 @@ func (w *process) run() {
 	if err != nil {
 		w.p.t.Fatal(err)
 	}
-	cmd := exec.Command(path, "run", "--no-server", "--name", w.name)
+	w.runProgram(path, "run", "--no-server", "--name", w.name)
+}
+
+// runProgram runs the program with other arguments.
+func (w *process) runProgram(path string, args ...string) {
+	w.p.t.Helper()
+	cmd := exec.Command(path, args...)
 	cmd.Dir = w.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}, w.env...)
 	log, err := os.OpenFile(filepath.Join(w.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -261,6 +267,19 @@ func (w *process) wait() {
 	if cmd != nil {
 		_ = cmd.Wait() // how it ended is what the test is about
 	}
+}
+
+// exitCode waits for its end.
+func (w *process) exitCode() int {
+	w.mu.Lock()
+	cmd := w.cmd
+	w.cmd = nil
+	w.mu.Unlock()
+	if cmd == nil {
+		return -1
+	}
+	_ = cmd.Wait() // the code says it
+	return cmd.ProcessState.ExitCode()
 }
 
 // stop drains it.

@@ -9,6 +9,8 @@ import (
 	"slate360.ai/worker/internal/config"
 	"slate360.ai/worker/internal/ops/autoscale"
 	"slate360.ai/worker/internal/ops/awsgroup"
+	"slate360.ai/worker/internal/ops/cloudwatch"
+	"slate360.ai/worker/internal/ops/spot"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/queue/bullmq"
 	queuefile "slate360.ai/worker/internal/queue/embedded"
@@ -26,11 +28,26 @@ import (
 
 // backends are what the configuration can choose from.
 func backends() cli.Backends {
-	return cli.Backends{Queue: openQueue, Records: openRecords, Storage: openStorage, S3Source: openS3Source, Group: openGroup, Schema: schema.SQL}
+	return cli.Backends{
+		Queue: openQueue, Records: openRecords, Storage: openStorage, S3Source: openS3Source, Group: openGroup, Member: openMember,
+		CloudWatch: openCloudWatch, Schema: schema.SQL,
+	}
 }
 
 func openGroup(ctx context.Context, name, region string) (autoscale.Target, error) {
 	return awsgroup.Open(ctx, name, region)
+}
+
+func openMember(ctx context.Context, instance, region string) (spot.Group, error) {
+	g, err := awsgroup.Of(ctx, instance, region)
+	if g == nil || err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func openCloudWatch(ctx context.Context, region string) (cloudwatch.Sink, error) {
+	return cloudwatch.OpenAPI(ctx, region)
 }
 
 func openQueue(ctx context.Context, c config.Config, worker string, _ *slog.Logger) (queue.Queue, error) {

@@ -37,7 +37,14 @@ The group's own bounds hold. With --dry-run nothing is changed.`,
 		Example: "  " + Name + " autoscale --group slate360-workers --dry-run --once\n" +
 			"  " + Name + " autoscale --group slate360-workers --target-delay 5m --price 0.21 --cost-cap 2",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.autoscale(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load()
+			if err != nil {
+				return err
+			}
+			f.complete(cmd, c)
+			return p.autoscale(cmd.Context(), c, f)
+		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.group, "group", "", "name of the Auto Scaling group (default SLATE360_SCALING_GROUP)")
@@ -45,23 +52,36 @@ The group's own bounds hold. With --dry-run nothing is changed.`,
 	flags.BoolVar(&f.once, "once", false, "decide once and end; without a past to look at, it only grows the group")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "decide and say, change nothing")
 	flags.BoolVar(&f.asJSON, "json", false, "decisions as JSON lines on standard output")
-	flags.DurationVar(&f.p.TargetDelay, "target-delay", 5*time.Minute, "how long a job of normal priority may wait; urgent ones half of it, low ones four times")
+	flags.DurationVar(&f.p.TargetDelay, "target-delay", 5*time.Minute, "how long a job of normal priority may wait (default SLATE360_TARGET_DELAY); urgent ones half of it, low ones four times")
 	flags.DurationVar(&f.p.DefaultJobTime, "job-time", 5*time.Minute, "what a job takes of a kind that was not measured yet")
 	flags.DurationVar(&f.p.Boot, "boot", 3*time.Minute, "what a machine takes from being asked for to its first job")
-	flags.DurationVar(&f.p.CoolDown, "cool-down", 15*time.Minute, "how long fewer machines must have been enough before the group shrinks")
-	flags.Float64Var(&f.p.PriceHour, "price", 0, "what a machine costs an hour")
-	flags.Float64Var(&f.p.CostCapHour, "cost-cap", 0, "what the group may cost an hour, with --price; 0 is no cap")
+	flags.DurationVar(&f.p.CoolDown, "cool-down", 15*time.Minute, "how long fewer machines must have been enough before the group shrinks (default SLATE360_COOL_DOWN)")
+	flags.Float64Var(&f.p.PriceHour, "price", 0, "what a machine costs an hour (default SLATE360_PRICE_HOUR)")
+	flags.Float64Var(&f.p.CostCapHour, "cost-cap", 0, "what the group may cost an hour, with --price (default SLATE360_COST_CAP); 0 is no cap")
 	return c
 }
 
-func (p *Program) autoscale(ctx context.Context, f *autoscaleFlags) error {
-	c, err := load()
-	if err != nil {
-		return err
-	}
-	if f.group == "" {
+// complete takes what is not typed from the configuration.
+func (f *autoscaleFlags) complete(cmd *cobra.Command, c config.Config) {
+	typed := cmd.Flags().Changed
+	if !typed("group") {
 		f.group = c.ScalingGroup
 	}
+	if !typed("target-delay") {
+		f.p.TargetDelay = c.TargetDelay
+	}
+	if !typed("cool-down") {
+		f.p.CoolDown = c.CoolDown
+	}
+	if !typed("price") {
+		f.p.PriceHour = c.PriceHour
+	}
+	if !typed("cost-cap") {
+		f.p.CostCapHour = c.CostCapHour
+	}
+}
+
+func (p *Program) autoscale(ctx context.Context, c config.Config, f *autoscaleFlags) error {
 	if f.group == "" {
 		return usagef("no group: give --group, or set SLATE360_SCALING_GROUP")
 	}
@@ -87,7 +107,8 @@ func (p *Program) autoscale(ctx context.Context, f *autoscaleFlags) error {
 		_, err := autoscale.Once(ctx, o)
 		return err
 	}
-	return autoscale.Follow(ctx, o)
+	autoscale.Follow(ctx, o)
+	return nil
 }
 
 // decided is a decision as JSON.
@@ -118,10 +139,11 @@ func (p *Program) followOptions(f *autoscaleFlags, c config.Config, q queue.Queu
 			line = fmt.Sprintf("%s: from %d to %d machines", f.group, g.Desired, d.Desired)
 		}
 		line += " (" + strings.Join(d.Reasons, "; ") + ")"
-		if line != last {
+		// That jobs wait for a second more is nothing new.
+		if key := fmt.Sprint(g.Desired, d.Desired, b.Jobs(), b.Active); key != last {
 			fmt.Fprintf(p.Stdout, "%s %s\n", time.Now().Format(time.DateTime), line)
+			last = key
 		}
-		last = line
 	}
 	return autoscale.FollowOptions{
 		Reader: autoscale.Reader{Queue: q, Kind: p.kindOf}, Target: target, Scaler: s, Every: f.every, DryRun: f.dryRun,

@@ -24,11 +24,11 @@ import (
 func (p *Program) costCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cost",
-		Short: "Estimate what the service costs: a month, or a job",
+		Short: "What the service costs: a month ahead, a job, what was spent",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(p.costMonthCommand(), p.costJobsCommand())
+	c.AddCommand(p.costMonthCommand(), p.costJobsCommand(), p.costSpentCommand())
 	return c
 }
 
@@ -144,7 +144,9 @@ func (p *Program) costJobsCommand() *cobra.Command {
 		Use: "jobs", Short: "Cost of a job by kind, from those that finished, and the cheapest machine for them", Args: cobra.NoArgs,
 		Long: `Takes the jobs that finished last from the queue, and the time each took. What a job
 costs is its time on the machine, divided by the jobs that ran beside it. For other
-types of machines the time is converted by their number of processors.`,
+types of machines the time of its stages, as far as their results are in the storage, is
+converted by their number of processors; fetching and publishing stay as they are. A
+machine whose memory is too small for the largest job comes last.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := f.load(instance)
 			if err != nil {
@@ -167,31 +169,77 @@ types of machines the time is converted by their number of processors.`,
 // measuredJobs is how many finished jobs are looked at.
 const measuredJobs = 1000
 
+// measuredResults is for how many of them stages are looked at, the last ones.
+const measuredResults = 100
+
 // measured are the finished jobs of the queue by kind.
 func (p *Program) measured(ctx context.Context) ([]cost.Measured, error) {
+	var jobs []queue.Job
+	err := p.withQueue(ctx, func(q queue.Queue) (err error) {
+		jobs, err = q.List(ctx, queue.StateCompleted, 0, measuredJobs)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	reader := autoscale.Reader{Kind: p.kindOf}
+	counts := map[string]int{}
+	times := autoscale.Times(jobs, func(j queue.Job) string {
+		kind := reader.KindOf(j)
+		counts[kind]++
+		return kind
+	})
 	var mix []cost.Measured
-	err := p.withQueue(ctx, func(q queue.Queue) error {
-		jobs, err := q.List(ctx, queue.StateCompleted, 0, measuredJobs)
+	for kind, mean := range times {
+		mix = append(mix, cost.Measured{Kind: kind, Jobs: counts[kind], Mean: mean, Stages: map[string]float64{}})
+	}
+	if len(mix) == 0 {
+		return nil, pipeline.BadInput(fmt.Errorf("the queue has no finished jobs"), "process some first; SLATE360_KEEP_COMPLETED says how many stay")
+	}
+	slices.SortFunc(mix, func(a, b cost.Measured) int { return strings.Compare(a.Kind, b.Kind) })
+	return mix, p.measureStages(ctx, jobs[:min(len(jobs), measuredResults)], mix, reader.KindOf)
+}
+
+// measureStages adds what the results of jobs say of their stages.
+func (p *Program) measureStages(ctx context.Context, jobs []queue.Job, mix []cost.Measured, kindOf func(queue.Job) string) error {
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	store, err := p.Backends.Storage(ctx, c)
+	if err != nil {
+		return unreachable("storage", "check AWS_S3_BUCKET and its credentials", err)
+	}
+	defer store.Close()
+	for _, j := range jobs {
+		kind := kindOf(j)
+		i := slices.IndexFunc(mix, func(m cost.Measured) bool { return m.Kind == kind })
+		stages, err := stagesOf(ctx, store, resultID(j))
 		if err != nil {
 			return err
 		}
-		counts := map[string]int{}
-		reader := autoscale.Reader{Queue: q, Kind: p.kindOf}
-		times := autoscale.Times(jobs, func(j queue.Job) string {
-			kind := reader.KindOf(j)
-			counts[kind]++
-			return kind
-		})
-		for kind, mean := range times {
-			mix = append(mix, cost.Measured{Kind: kind, Jobs: counts[kind], Mean: mean})
+		if i < 0 || len(stages) == 0 {
+			continue
 		}
-		slices.SortFunc(mix, func(a, b cost.Measured) int { return strings.Compare(a.Kind, b.Kind) })
-		return nil
-	})
-	if err == nil && len(mix) == 0 {
-		err = pipeline.BadInput(fmt.Errorf("the queue has no finished jobs"), "process some first; SLATE360_KEEP_COMPLETED says how many stay")
+		m := &mix[i]
+		m.Timed++
+		for _, s := range stages {
+			m.Stages[s.Name] += s.Seconds
+			m.PeakBytes = max(m.PeakBytes, s.PeakBytes)
+		}
 	}
-	return mix, err
+	return nil
+}
+
+// resultID is the ID below which the outputs of a job of the queue are.
+func resultID(j queue.Job) string {
+	var value struct {
+		JobID string `json:"jobId"`
+	}
+	if json.Unmarshal(j.ReturnValue, &value) == nil && value.JobID != "" {
+		return value.JobID
+	}
+	return j.ID
 }
 
 // kindOf names the pipeline of a source.
@@ -221,7 +269,11 @@ func (p *Program) writeChoices(choices []cost.Choice, list cost.Catalogue, f *co
 		for _, j := range c.Jobs {
 			fmt.Fprintf(w, "%.5f in %s\t", j.Each, format.Remaining(time.Duration(j.Mean*float64(time.Second))))
 		}
-		fmt.Fprintf(w, "%.4f\t\n", c.Total)
+		note := ""
+		if !c.Fits {
+			note = "too little memory"
+		}
+		fmt.Fprintf(w, "%.4f\t%s\n", c.Total, note)
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -41,7 +41,12 @@ records up to date. Where the environment names no service, the queue, the
 records and the storage are embedded in SLATE360_DATA_DIR.
 
 SIGTERM drains: no new job is taken, running ones get SLATE360_DRAIN_TIMEOUT, then
-go back to the queue with their finished stages kept. A second SIGTERM ends at once.`,
+go back to the queue with their finished stages kept. A second SIGTERM ends at once.
+
+On EC2 the notices of the machine are followed (SLATE360_SPOT): before an interruption
+jobs go back to the queue with their finished stages in the storage, and whoever takes
+them goes on from there. After a notice the worker takes no more jobs. While jobs run
+the machine is protected from its Auto Scaling group.`,
 		Example: "  " + Name + ` run
   REDIS_URL=redis://localhost:6379 AWS_S3_BUCKET=models ` + Name + ` run --concurrency 4`,
 		Args: cobra.NoArgs,
@@ -77,6 +82,10 @@ go back to the queue with their finished stages kept. A second SIGTERM ends at o
 
 // loopProcessors are what the loop has beside the stages.
 const loopProcessors = 2
+
+// checkpointReserve is what is left of the margin before an interruption once a
+// checkpoint is saved: to tell queue and record.
+const checkpointReserve = 5 * time.Second
 
 // services are the opened parts of a worker.
 type services struct {
@@ -192,6 +201,7 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 		Pipeline: p.Pipeline, Engines: c.Engines, Fetch: fetch, WorkDir: c.WorkDir(), CreateRecords: c.EmbeddedRecords(),
 		Memory: c.Memory, Workers: c.Workers, DiskReserve: c.DiskReserve, DrainTimeout: c.DrainTimeout, JobTimeout: c.JobTimeout,
 		StallTimeout: c.StallTimeout, WorkspaceTTL: c.WorkspaceTTL, Ageing: c.Ageing, Build: p.Build.identity(), Logger: log, Metrics: metrics,
+		CheckpointTimeout: c.SpotMargin - checkpointReserve, CheckpointBytes: c.CheckpointBytes,
 		Run: queue.RunOptions{
 			Concurrency: c.Concurrency, Name: name, LockDuration: c.LockDuration, StalledInterval: c.LockDuration,
 			MaxStalled: maxStalled(c.MaxStalled), LimiterMax: c.LimiterMax, LimiterDuration: c.LimiterDuration,
@@ -208,7 +218,11 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 	}
 	defer func() { flushTraces(ctx, flush, log) }()
 	o.Tracer = tracer
-	server := &httpServer{p: p, c: c, s: s, name: name, metrics: metrics, tracer: tracer, log: log}
+	beside, err := p.operate(ctx, c, s, name, metrics, log)
+	if err != nil {
+		return err
+	}
+	server := &httpServer{p: p, c: c, s: s, name: name, metrics: metrics, beside: beside, tracer: tracer, log: log}
 	if c.Addr != "" {
 		server.observe(&o)
 	}
@@ -223,6 +237,11 @@ func (p *Program) run(ctx context.Context, c config.Config, name string) (err er
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 	}
+	stopBeside, err := beside.start(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer stopBeside()
 	log.Info("worker started", "build", p.Build.identity(), "concurrency", c.Concurrency, "queue", queueState(c).Where,
 		"records", recordState(c).Where, "storage", storageState(c).Where)
 	stopWatchdog := watchdog()

@@ -22,7 +22,6 @@ import (
 
 	"slate360.ai/worker/internal/config"
 	"slate360.ai/worker/internal/job"
-	"slate360.ai/worker/internal/ops/gpu"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/server/api"
 	"slate360.ai/worker/internal/server/audit"
@@ -42,11 +41,11 @@ type httpServer struct {
 	s       *services
 	name    string // of the worker
 	metrics *worker.Metrics
+	beside  *operations
 	tracer  trace.Tracer
 	log     *slog.Logger
 
 	jobs *jobs.Service
-	gpus *gpu.Reader
 }
 
 // observe lets the worker tell the server how its jobs stand.
@@ -55,7 +54,6 @@ func (h *httpServer) observe(o *worker.Options) {
 		Queue: h.s.queue, Records: h.s.records, Storage: h.s.storage, Kind: h.kind, Stages: h.stages,
 		Mirror: h.c.EmbeddedRecords() && !h.c.EmbeddedQueue(), Logger: h.log,
 	})
-	h.gpus = gpu.NewReader()
 	o.Observe, o.Line = h.jobs.Observe, h.jobs.Line
 }
 
@@ -172,6 +170,7 @@ func (h *httpServer) open(w *worker.Worker, listener net.Listener) (*api.Server,
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(h.metrics.Collectors()...)
+	registry.MustRegister(h.beside.collectors()...)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &machineCollector{h: h})
 	server, err := api.New(api.Options{
 		Build: h.p.Build.identity(), Jobs: h.jobs, Queue: h.s.queue, Records: h.s.records, Storage: h.s.storage, Uploads: uploads,

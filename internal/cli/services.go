@@ -9,6 +9,8 @@ import (
 
 	"slate360.ai/worker/internal/config"
 	"slate360.ai/worker/internal/ops/autoscale"
+	"slate360.ai/worker/internal/ops/cloudwatch"
+	"slate360.ai/worker/internal/ops/spot"
 	"slate360.ai/worker/internal/pipeline"
 	"slate360.ai/worker/internal/queue"
 	"slate360.ai/worker/internal/record"
@@ -27,6 +29,10 @@ type Backends struct {
 	S3Source func(ctx context.Context, c config.Config) (source.S3Opener, error)
 	// Group opens the Auto Scaling group of a name; nil is none in this build.
 	Group func(ctx context.Context, name, region string) (autoscale.Target, error)
+	// Member opens the group that a machine is in: a nil Group where it is in none.
+	Member func(ctx context.Context, instance, region string) (spot.Group, error)
+	// CloudWatch opens what takes metrics of a region.
+	CloudWatch func(ctx context.Context, region string) (cloudwatch.Sink, error)
 	// Schema returns the SQL that brings a database to the current schema.
 	Schema func() string
 }
@@ -96,6 +102,28 @@ func (p *Program) connect(ctx context.Context, c config.Config) []serviceState {
 			}
 			return errors.Join(s.Ping(ctx), s.Close())
 		},
+	}
+	if c.ScalingGroup != "" {
+		states = append(states, serviceState{Name: "group", Kind: "autoscaling", Where: c.ScalingGroup + " in " + c.Region})
+		asks = append(asks, func(ctx context.Context) error {
+			g, err := p.Backends.Group(ctx, c.ScalingGroup, c.Region)
+			if err != nil {
+				return err
+			}
+			_, err = g.State(ctx)
+			return err
+		})
+	}
+	if c.FollowsNotices(spot.Likely()) {
+		states = append(states, serviceState{Name: "machine", Kind: "ec2", Where: "instance metadata"})
+		asks = append(asks, func(ctx context.Context) error {
+			m, err := spot.Open(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = m.Notices(ctx)
+			return err
+		})
 	}
 	for i, ask := range asks {
 		start := time.Now()

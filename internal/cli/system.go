@@ -61,7 +61,7 @@ func knownEngines() []api.Engine {
 // cards are the graphics cards; that they cannot be asked is no reason to tell nothing.
 func (h *httpServer) cards(ctx context.Context) []api.GPU {
 	list := []api.GPU{}
-	cards, err := h.gpus.Cards(ctx)
+	cards, err := h.beside.gpus.Cards(ctx)
 	if err != nil {
 		h.log.Debug("graphics cards", "error", err)
 	}

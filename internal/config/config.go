@@ -30,6 +30,7 @@ type Config struct {
 	Engines map[string]string
 	Services
 	Server
+	Ops
 
 	pathStyleSet bool
 }
@@ -50,7 +51,7 @@ type Variable struct {
 
 // Variables lists all variables that the program reads.
 func Variables() []Variable {
-	return append(append(baseVariables(), serviceVariables()...), serverVariables()...)
+	return slices.Concat(baseVariables(), serviceVariables(), serverVariables(), opsVariables())
 }
 
 func baseVariables() []Variable {
@@ -121,7 +122,7 @@ func Load(dotenv string) (Config, error) {
 	if err := loadDotenv(dotenv); err != nil {
 		faults = append(faults, err.Error())
 	}
-	c := Config{Addr: "127.0.0.1:8360", DataDir: defaultDataDir(), LogLevel: "warn", LogFormat: "text", Engines: map[string]string{}, Services: defaultServices(), Server: defaultServer()}
+	c := Config{Addr: "127.0.0.1:8360", DataDir: defaultDataDir(), LogLevel: "warn", LogFormat: "text", Engines: map[string]string{}, Services: defaultServices(), Server: defaultServer(), Ops: defaultOps()}
 	for _, v := range Variables() {
 		value := strings.TrimSpace(os.Getenv(v.Name))
 		if value == "" {
@@ -132,6 +133,7 @@ func Load(dotenv string) (Config, error) {
 		}
 	}
 	faults = append(faults, c.complete()...)
+	faults = append(faults, c.completeOps()...)
 	faults = append(faults, unknown(os.Environ())...)
 	if len(faults) > 0 {
 		return c, &Error{Faults: faults}

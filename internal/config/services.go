@@ -36,9 +36,6 @@ type Services struct {
 	// an empty APIURL is no callbacks.
 	APIURL, CallbackPath, WorkerSecret string
 
-	// ScalingGroup is the EC2 Auto Scaling group that autoscale sizes; empty is none.
-	ScalingGroup string
-
 	// Concurrency is how many jobs run at once. LimiterMax jobs start in
 	// LimiterDuration over all workers; 0 is no limit.
 	Concurrency     int
@@ -245,8 +242,6 @@ func limitVariables() []Variable {
 			time.Second, 24*time.Hour, func(c *Config) *time.Duration { return &c.StallTimeout }),
 		duration("SLATE360_WORKSPACE_TTL", "24h", "24h", "How long the workspace of a job that nobody runs is kept for it to be resumed.",
 			0, 90*24*time.Hour, func(c *Config) *time.Duration { return &c.WorkspaceTTL }),
-		text("SLATE360_SCALING_GROUP", "none", "slate360-workers", "EC2 Auto Scaling group that autoscale sizes.",
-			func(c *Config) *string { return &c.ScalingGroup }),
 		size("SLATE360_DISK_RESERVE", "1G", "10G", "Bytes that stay free on the disk of the workspaces.", func(c *Config) *int64 { return &c.DiskReserve }),
 		size("SLATE360_SOURCE_MAX_BYTES", "500G", "50G", "Most bytes of a source, unpacked.", func(c *Config) *int64 { return &c.SourceMaxBytes }),
 		count("SLATE360_SOURCE_MAX_FILES", "100000", "10000", "Most files of a source.", 1, 100_000_000, func(c *Config) *int { return &c.SourceMaxFiles }),

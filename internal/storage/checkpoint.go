@@ -55,18 +55,28 @@ type checkpointFile struct {
 // store, for another machine to go on from. Locks, scratch and what unfinished
 // stages left stay out. It replaces an earlier checkpoint of the prefix; where it
 // fails, that one still holds. A workspace without a finished stage leaves
-// nothing. Nobody may work in the workspace meanwhile.
-func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir string) error {
+// nothing. Two are not saved: one of more than limit bytes (ErrLargeCheckpoint; 0 is no
+// limit), since the machine goes before it is there, and one whose files take longer to
+// move than its stages took (ErrCheapCheckpoint). Nobody may work in the workspace
+// meanwhile.
+func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir string, limit int64) error {
 	prefix, err := folderPrefix(prefix)
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
-	paths, err := workspaceFiles(workspaceDir)
+	paths, took, err := workspaceFiles(workspaceDir)
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	if len(paths) == 0 {
 		return nil
+	}
+	size := sizeOf(workspaceDir, paths)
+	if limit > 0 && size > limit {
+		return fmt.Errorf("save checkpoint: %w: %d bytes, the limit is %d", ErrLargeCheckpoint, size, limit)
+	}
+	if !worth(size, len(paths), took) {
+		return fmt.Errorf("save checkpoint: %w: %d bytes in %d files, of %v of work", ErrCheapCheckpoint, size, len(paths), took)
 	}
 	stored := map[string]int64{}
 	err = store.List(ctx, prefix+objectsName, func(i Info) error {
@@ -105,6 +115,38 @@ func SaveCheckpoint(ctx context.Context, store Store, prefix, workspaceDir strin
 	return nil
 }
 
+// ErrLargeCheckpoint says that a checkpoint would be larger than allowed.
+var ErrLargeCheckpoint = errors.New("the finished stages are too large for a checkpoint")
+
+// ErrCheapCheckpoint says that a checkpoint is not worth its transfer.
+var ErrCheapCheckpoint = errors.New("doing the finished stages again is cheaper than moving what they made")
+
+// What moving a checkpoint takes, there and back: 50 MB/s is what a small machine has
+// from its disk through a hash to S3 and back, and a request takes 20 ms, of which
+// checkpointWorkers are under way. A job is given up for it only where the work is less
+// than a quarter of that: another machine may be faster, or the bucket near.
+const (
+	checkpointRate    = 50e6 // bytes a second
+	checkpointRequest = 20 * time.Millisecond
+	checkpointFavour  = 4
+)
+
+// worth tells whether files are moved rather than made again.
+func worth(size int64, files int, took time.Duration) bool {
+	each := float64(size)/checkpointRate + float64(files)*checkpointRequest.Seconds()/checkpointWorkers
+	return 2*each <= checkpointFavour*took.Seconds()
+}
+
+// sizeOf is the size of files in bytes; those that are not there have none.
+func sizeOf(dir string, paths []string) (size int64) {
+	for _, p := range paths {
+		if info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(p))); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
+}
+
 // saveFile sends a file that the store does not have. Put, not PutFile: a local
 // store must not keep the file itself, which the next run may write to.
 func saveFile(ctx context.Context, store Store, prefix, dir, rel string, stored map[string]int64) (checkpointFile, error) {
@@ -133,15 +175,15 @@ func saveFile(ctx context.Context, store Store, prefix, dir, rel string, stored 
 }
 
 // workspaceFiles lists the manifest of a workspace and the files of the finished
-// stages that it names (internal/pipeline's manifest.go), in order; none where no
-// stage is finished.
-func workspaceFiles(dir string) ([]string, error) {
+// stages that it names (internal/pipeline's manifest.go), in order, and what these
+// stages took; none where no stage is finished.
+func workspaceFiles(dir string) (paths []string, took time.Duration, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	type file struct {
 		Path string `json:"path"`
@@ -151,17 +193,19 @@ func workspaceFiles(dir string) ([]string, error) {
 			Products map[string]struct {
 				Files []file `json:"files"`
 			} `json:"products"`
-			Staged []file `json:"staged"`
+			Staged  []file  `json:"staged"`
+			Seconds float64 `json:"seconds"`
 		} `json:"stages"`
 	}
 	if err := json.Unmarshal(data, &manifest); err != nil {
-		return nil, fmt.Errorf("read the workspace's manifest: %w", err)
+		return nil, 0, fmt.Errorf("read the workspace's manifest: %w", err)
 	}
 	if len(manifest.Stages) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
-	paths := []string{manifestName}
+	paths = []string{manifestName}
 	for stage, made := range manifest.Stages {
+		took += time.Duration(made.Seconds * float64(time.Second))
 		for product, p := range made.Products {
 			for _, f := range p.Files {
 				paths = append(paths, path.Join("products", product, f.Path))
@@ -182,7 +226,7 @@ func workspaceFiles(dir string) ([]string, error) {
 		_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(rel)))
 		return errors.Is(err, fs.ErrNotExist)
 	})
-	return paths, nil
+	return paths, took, nil
 }
 
 // LoadCheckpoint brings a checkpoint into a workspace folder, with the times of

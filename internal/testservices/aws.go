@@ -48,5 +48,6 @@ func AWS(t testing.TB) *AWSServer {
 func (s *AWSServer) Environment() []string {
 	return []string{
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL_AUTO_SCALING=" + s.Endpoint,
+		"AWS_ENDPOINT_URL_CLOUDWATCH=" + s.Endpoint,
 	}
 }

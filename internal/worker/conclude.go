@@ -18,8 +18,7 @@ import (
 // concludeTimeout bounds what is written about a job that did not complete.
 const concludeTimeout = 5 * time.Minute
 
-// checkpointTimeout bounds the saving of a checkpoint: with the drain timeout it
-// fits the two minutes of a spot notice.
+// checkpointTimeout is the default of Options.CheckpointTimeout.
 const checkpointTimeout = 25 * time.Second
 
 // conclude writes how a run ended that did not complete the job, and returns the
@@ -127,13 +126,18 @@ func (r *run) clearOutputs(ctx context.Context) {
 func (r *run) giveBack(ctx context.Context) {
 	kept := "its finished stages are kept on this machine"
 	if cp := r.w.o.Checkpoints; cp != nil && r.dir != nil {
-		saving, cancel := context.WithTimeout(ctx, checkpointTimeout)
-		err := storage.SaveCheckpoint(saving, cp, checkpointPrefix(r.req.jobID), r.dir.products())
+		saving, cancel := context.WithTimeout(ctx, r.w.o.CheckpointTimeout)
+		err := storage.SaveCheckpoint(saving, cp, checkpointPrefix(r.req.jobID), r.dir.products(), r.w.o.CheckpointBytes)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil:
 			kept = "its finished stages are in storage"
+			r.w.o.Metrics.checkpoints.WithLabelValues(checkpointSaved).Inc()
 			r.dir.remove()
-		} else {
+		case errors.Is(err, storage.ErrCheapCheckpoint):
+			r.log.Info("no checkpoint", "reason", err)
+		default:
+			r.w.o.Metrics.checkpoints.WithLabelValues(checkpointFailed).Inc()
 			r.log.Warn("the checkpoint could not be saved", "error", err)
 		}
 	}

@@ -113,6 +113,7 @@ func (w *Worker) add(r *run) {
 	defer w.mu.Unlock()
 	w.running[r.task.Job().ID], w.active = r, true
 	w.o.Metrics.Running.Set(float64(len(w.running)))
+	w.tellChanged()
 }
 
 func (w *Worker) remove(r *run) {
@@ -122,6 +123,7 @@ func (w *Worker) remove(r *run) {
 		delete(w.running, r.task.Job().ID)
 	}
 	w.o.Metrics.Running.Set(float64(len(w.running)))
+	w.tellChanged()
 }
 
 // completedBefore returns the return value of a job whose record was completed

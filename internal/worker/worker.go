@@ -70,6 +70,11 @@ type Options struct {
 	// without progress after which a stage is reported; WorkspaceTTL how long the
 	// workspace of a job that nobody runs is kept.
 	DrainTimeout, JobTimeout, StallTimeout, WorkspaceTTL time.Duration
+	// CheckpointTimeout bounds the saving of a checkpoint; default 25 s, which with
+	// the drain timeout fits the two minutes of a spot notice. CheckpointBytes is the
+	// largest that is saved; 0 is no limit.
+	CheckpointTimeout time.Duration
+	CheckpointBytes   int64
 	// Ageing is the wait after which a waiting job goes up one priority; 0 is never.
 	Ageing time.Duration
 	// Build identifies the program.
@@ -95,11 +100,17 @@ type Worker struct {
 	memory *semaphore.Weighted // in MiB
 	drain  context.Context     // done when running jobs have to give up
 	giveUp context.CancelCauseFunc
+	// retired is done when no more jobs are to be taken, though the process goes on.
+	retired context.Context
+	retire  context.CancelFunc
+	changed chan struct{} // has an element when the number of running jobs changed
 
 	mu      sync.Mutex
 	running map[string]*run // by the job's ID
 	ready   bool
-	active  bool // a job ran since worked was asked
+	active  bool        // a job ran since worked was asked
+	ending  *time.Timer // of Retire, fires at end, when running jobs have to give up
+	end     time.Time
 }
 
 // errDrain is the cause of running jobs' end when the worker has to stop.
@@ -144,19 +155,32 @@ func New(o Options) (*Worker, error) {
 	if o.Status == nil {
 		o.Status = func(string) {}
 	}
-	w := &Worker{o: o, log: o.Logger, memory: semaphore.NewWeighted(o.Memory >> 20), running: map[string]*run{}}
+	if o.CheckpointTimeout <= 0 {
+		o.CheckpointTimeout = checkpointTimeout
+	}
+	w := &Worker{
+		o: o, log: o.Logger, memory: semaphore.NewWeighted(o.Memory >> 20), running: map[string]*run{}, changed: make(chan struct{}, 1),
+	}
+	for _, f := range source.Formats() {
+		if def, ok := o.Pipeline(f); ok {
+			o.Metrics.expect(def.Name)
+		}
+	}
 	w.drain, w.giveUp = context.WithCancelCause(context.Background())
+	w.retired, w.retire = context.WithCancel(context.Background())
 	return w, nil
 }
 
 // Run takes jobs until ctx is done, then drains: no new job is taken, those that
 // run get DrainTimeout, then give up and go back to the queue with their finished
-// stages kept. It returns when the last one has ended.
+// stages kept. It returns when the last one has ended. Once Retire was called it takes
+// none either, but stays until ctx is done.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := os.MkdirAll(w.o.WorkDir, 0o700); err != nil {
 		return fmt.Errorf("make folder of workspaces: %w", err)
 	}
 	defer w.giveUp(errDrain)
+	defer w.stopEnding()
 	draining := make(chan *time.Timer, 1)
 	notYet := context.AfterFunc(ctx, func() { draining <- w.startDrain() })
 	defer func() {
@@ -184,15 +208,34 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.o.Metrics.QueueErrors.Inc()
 		w.log.Warn("queue", "error", err)
 	}
-	w.setReady(true)
+	w.setReady(w.retired.Err() == nil)
 	defer w.setReady(false)
 	w.o.Status(fmt.Sprintf("taking jobs, %d at once", ro.Concurrency))
-	return w.o.Queue.Run(ctx, ro, w.handle)
+	taking, stopTaking := context.WithCancel(ctx)
+	defer stopTaking()
+	unlink := context.AfterFunc(w.retired, func() {
+		w.setReady(false)
+		stopTaking()
+	})
+	defer unlink()
+	if w.retired.Err() != nil {
+		stopTaking() // at once: the function above runs on its own
+	}
+	if err := w.o.Queue.Run(taking, ro, w.handle); err != nil || w.retired.Err() == nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		w.log.Info("no job runs any more; idle until the process is stopped")
+		w.o.Status("idle: the machine will go")
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // startDrain lets running jobs give up when the timer that it returns fires.
 func (w *Worker) startDrain() *time.Timer {
 	w.setReady(false)
+	w.o.Metrics.Draining.Set(1)
 	n := w.Running()
 	w.log.Info("draining", "running", n, "timeout", w.o.DrainTimeout)
 	w.o.Status(fmt.Sprintf("draining, %d jobs are running", n))

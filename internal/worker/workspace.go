@@ -218,6 +218,7 @@ func (r *run) resume(ctx context.Context) error {
 	found, err := storage.LoadCheckpoint(ctx, r.w.o.Checkpoints, checkpointPrefix(r.req.jobID), r.dir.products())
 	r.resumed = r.resumed || found || err != nil
 	if found {
+		r.w.o.Metrics.checkpoints.WithLabelValues(checkpointLoaded).Inc()
 		r.note("going on from a checkpoint of another worker")
 	}
 	if err != nil {

@@ -112,6 +112,9 @@ type FollowOptions struct {
 	Logger  *slog.Logger
 	// Times are given rather than measured; nil measures.
 	Times map[string]time.Duration
+	// Lead tells whether the next decision is ours, of several programs that size one
+	// group; nil is always.
+	Lead func(ctx context.Context) (bool, error)
 }
 
 // Once decides one time.
@@ -148,16 +151,23 @@ func Once(ctx context.Context, o FollowOptions) (Decision, error) {
 
 // Follow decides until ctx is done. What fails once (a service that is away) is
 // logged and tried again the next time.
-func Follow(ctx context.Context, o FollowOptions) error {
+func Follow(ctx context.Context, o FollowOptions) {
 	tick := time.NewTicker(o.Every)
 	defer tick.Stop()
 	for {
-		if _, err := Once(ctx, o); err != nil && ctx.Err() == nil {
+		lead, err := true, error(nil)
+		if o.Lead != nil {
+			lead, err = o.Lead(ctx)
+		}
+		if lead && err == nil {
+			_, err = Once(ctx, o)
+		}
+		if err != nil && ctx.Err() == nil {
 			o.Logger.Warn("autoscale", "error", err, "again", o.Every)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}

@@ -9,12 +9,14 @@ package awsgroup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/smithy-go"
 
 	"slate360.ai/worker/internal/ops/autoscale"
 )
@@ -36,6 +38,23 @@ func Open(ctx context.Context, name, region string) (*Group, error) {
 		return nil, fmt.Errorf("AWS configuration: %w", err)
 	}
 	return &Group{client: autoscaling.NewFromConfig(c), name: name}, nil
+}
+
+// Of returns the group that a machine is in; nil where it is in none.
+func Of(ctx context.Context, instance, region string) (*Group, error) {
+	g, err := Open(ctx, "", region)
+	if err != nil {
+		return nil, err
+	}
+	out, err := g.client.DescribeAutoScalingInstances(ctx, &autoscaling.DescribeAutoScalingInstancesInput{InstanceIds: []string{instance}})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.AutoScalingInstances) == 0 {
+		return nil, nil //nolint:nilnil // being in none is no error
+	}
+	g.name = aws.ToString(out.AutoScalingInstances[0].AutoScalingGroupName)
+	return g, nil
 }
 
 // State returns the group as it is: machines that are in service count as running.
@@ -75,11 +94,48 @@ func (g *Group) Protect(ctx context.Context, instance string, on bool) error {
 	return err
 }
 
-// Release tells the group that a machine which is to go has nothing left to do: the
-// lifecycle hook need not wait any longer.
-func (g *Group) Release(ctx context.Context, hook, instance string) error {
-	_, err := g.client.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
-		AutoScalingGroupName: &g.name, LifecycleHookName: &hook, InstanceId: &instance, LifecycleActionResult: aws.String("CONTINUE"),
+// Hold lets the hooks of a machine's termination wait longer.
+func (g *Group) Hold(ctx context.Context, instance string) error {
+	return g.eachHook(ctx, func(hook *string) error {
+		_, err := g.client.RecordLifecycleActionHeartbeat(ctx, &autoscaling.RecordLifecycleActionHeartbeatInput{
+			AutoScalingGroupName: &g.name, LifecycleHookName: hook, InstanceId: &instance,
+		})
+		return err
 	})
-	return err
+}
+
+// Release tells the group that a machine which is to go has nothing left to do: the
+// hooks of its termination need not wait any longer.
+func (g *Group) Release(ctx context.Context, instance string) error {
+	return g.eachHook(ctx, func(hook *string) error {
+		_, err := g.client.CompleteLifecycleAction(ctx, &autoscaling.CompleteLifecycleActionInput{
+			AutoScalingGroupName: &g.name, LifecycleHookName: hook, InstanceId: &instance, LifecycleActionResult: aws.String("CONTINUE"),
+		})
+		return err
+	})
+}
+
+// terminating is the transition of hooks that wait before a machine is terminated.
+const terminating = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+// eachHook calls f for each hook of terminations. One that has no action under way
+// for the machine (others than ours may be there) is no error.
+func (g *Group) eachHook(ctx context.Context, f func(hook *string) error) error {
+	out, err := g.client.DescribeLifecycleHooks(ctx, &autoscaling.DescribeLifecycleHooksInput{AutoScalingGroupName: &g.name})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, h := range out.LifecycleHooks {
+		if aws.ToString(h.LifecycleTransition) != terminating {
+			continue
+		}
+		var refused smithy.APIError
+		if err := f(h.LifecycleHookName); errors.As(err, &refused) && refused.ErrorCode() == "ValidationError" {
+			continue
+		} else if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

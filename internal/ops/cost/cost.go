@@ -6,6 +6,7 @@
 package cost
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,8 @@ type Catalogue struct {
 	Region   string `json:"region"`
 	Date     string `json:"date"`
 	Note     string `json:"note"`
+	// Sources say where the prices are listed.
+	Sources []string `json:"sources,omitempty"`
 	// SpotShare is the part of the on-demand price that spot is taken to cost where
 	// it is not known.
 	SpotShare float64    `json:"spotShare"`
@@ -98,7 +101,7 @@ func (c Catalogue) Price(i Instance, spot bool) float64 {
 	case i.Spot > 0:
 		return i.Spot
 	}
-	return i.OnDemand * c.SpotShare
+	return math.Round(i.OnDemand*c.SpotShare*1e4) / 1e4
 }
 
 // Usage is what a month takes.
@@ -188,6 +191,11 @@ type Measured struct {
 	// Mean is the time a job takes on a machine with Processors, when it has the
 	// machine's Concurrency-th part.
 	Mean time.Duration
+	// Stages are the seconds of each stage, summed over Timed of the jobs; PeakBytes is
+	// the most memory that one had. Both are 0 where it is not known.
+	Stages    map[string]float64
+	Timed     int
+	PeakBytes int64
 }
 
 // Run is how the measured jobs ran.
@@ -196,14 +204,28 @@ type Run struct {
 	Processors, Concurrency int
 }
 
-// parallelShare is the part of a job that all processors share, of Amdahl's law. It
-// is an assumption, until jobs were measured on the machine in question.
+// parallelShare is the part of a stage that all processors share, of Amdahl's law. It
+// is an assumption, until jobs were measured on the machine in question. What a job
+// takes beside its stages (fetching, publishing) is the network's and does not get
+// faster.
 const parallelShare = 0.9
 
-// speed is how much faster n processors do a job than m.
-func speed(n, m int) float64 {
-	t := func(k int) float64 { return (1 - parallelShare) + parallelShare/float64(k) }
-	return t(m) / t(n)
+// speed is how much faster n processors do a job than k. Where it is known how long
+// the stages took, only they get faster.
+func (m Measured) speed(n, k int) float64 {
+	staged := 1.0
+	if m.Timed > 0 && m.Mean > 0 {
+		sum := 0.0
+		for _, s := range m.Stages {
+			sum += s
+		}
+		// Stages run side by side: their sum can be more than the job.
+		staged = min(sum/float64(m.Timed)/m.Mean.Seconds(), 1)
+	}
+	t := func(n int) float64 {
+		return (1 - staged) + staged*((1-parallelShare)+parallelShare/float64(n))/((1-parallelShare)+parallelShare/float64(k))
+	}
+	return 1 / t(n)
 }
 
 // JobCost is what jobs of a kind cost on a type of machine.
@@ -223,17 +245,29 @@ type Choice struct {
 	Total    float64   `json:"total"`
 	// Estimated says that the times are converted from another machine's.
 	Estimated bool `json:"estimated"`
+	// Fits says that the memory is enough for the largest job that was measured; where
+	// none was, it is.
+	Fits bool `json:"fits"`
 }
 
-// Choices returns what a mix costs on each type of machine, the cheapest first.
+// budgetShare is the part of a machine's memory that jobs may use (SLATE360_MEMORY).
+const budgetShare = 0.7
+
+// fits tells whether a machine's memory is enough for each job of a mix.
+func fits(i Instance, mix []Measured) bool {
+	return !slices.ContainsFunc(mix, func(m Measured) bool { return float64(m.PeakBytes) > budgetShare*i.MemoryGiB*(1<<30) })
+}
+
+// Choices returns what a mix costs on each type of machine, the cheapest first, and
+// last those whose memory is too small for it.
 // Times are converted by the number of processors alone: GPUs are not counted,
 // since engines that use one are not measured on machines without.
 func (c Catalogue) Choices(mix []Measured, r Run, spot bool) []Choice {
 	var list []Choice
 	for _, i := range c.Instances {
-		ch := Choice{Instance: i, Price: c.Price(i, spot), Estimated: i.VCPUs != r.Processors}
+		ch := Choice{Instance: i, Price: c.Price(i, spot), Estimated: i.VCPUs != r.Processors, Fits: fits(i, mix)}
 		for _, m := range mix {
-			mean := m.Mean.Seconds() / speed(i.VCPUs, r.Processors)
+			mean := m.Mean.Seconds() / m.speed(i.VCPUs, r.Processors)
 			each := mean / 3600 * ch.Price / float64(max(r.Concurrency, 1))
 			ch.Jobs = append(ch.Jobs, JobCost{Kind: m.Kind, Jobs: m.Jobs, Mean: mean, Each: each, Total: each * float64(m.Jobs)})
 			ch.Total += each * float64(m.Jobs)
@@ -241,13 +275,13 @@ func (c Catalogue) Choices(mix []Measured, r Run, spot bool) []Choice {
 		list = append(list, ch)
 	}
 	slices.SortStableFunc(list, func(a, b Choice) int {
-		switch {
-		case a.Total < b.Total:
-			return -1
-		case a.Total > b.Total:
+		if a.Fits != b.Fits {
+			if a.Fits {
+				return -1
+			}
 			return 1
 		}
-		return 0
+		return cmp.Compare(a.Total, b.Total)
 	})
 	return list
 }

@@ -78,6 +78,30 @@ func TestChoices(t *testing.T) {
 	}
 }
 
+// Only stages get faster with more processors, and a machine without the memory is the
+// last choice, however cheap.
+func TestChoicesByStages(t *testing.T) {
+	c := catalogue(t)
+	network := cost.Measured{Kind: "mesh", Jobs: 1, Mean: time.Hour, Stages: map[string]float64{"lod": 0}, Timed: 1}
+	stages := cost.Measured{Kind: "pointcloud", Jobs: 1, Mean: time.Hour, Stages: map[string]float64{"index": 3000, "copc": 4200}, Timed: 2, PeakBytes: 6 << 30}
+	for _, ch := range c.Choices([]cost.Measured{network, stages}, cost.Run{Processors: 4, Concurrency: 1}, false) {
+		if math.Abs(ch.Jobs[0].Mean-3600) > 1e-6 {
+			t.Errorf("%s: what is the network's takes %g s", ch.Instance.Type, ch.Jobs[0].Mean)
+		}
+		// Amdahl by hand: an hour on 4, on 8 (0.1 + 0.9/8) / (0.1 + 0.9/4) of it.
+		if want := 3600 * 0.2125 / 0.325; ch.Instance.VCPUs == 8 && math.Abs(ch.Jobs[1].Mean-want) > 1e-6 {
+			t.Errorf("%s: stages take %g s, want %g", ch.Instance.Type, ch.Jobs[1].Mean, want)
+		}
+		if want := ch.Instance.MemoryGiB > 8; ch.Fits != want {
+			t.Errorf("%s with %g GiB fits 6 GiB: %v", ch.Instance.Type, ch.Instance.MemoryGiB, ch.Fits)
+		}
+	}
+	list := c.Choices([]cost.Measured{stages}, cost.Run{Processors: 4, Concurrency: 1}, false)
+	if !list[0].Fits || list[len(list)-1].Fits {
+		t.Errorf("first %+v, last %+v", list[0].Instance, list[len(list)-1].Instance)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	for _, text := range []string{"", "{}", `{"date":"2026-01-01","instances":[{"type":"x"}]}`} {
 		if _, err := cost.Load([]byte(text)); err == nil {

@@ -1,4 +1,5 @@
-// Package spot asks an EC2 machine whether it is about to be taken away.
+// Package spot asks an EC2 machine whether it is about to be taken away, and sees to
+// it that its worker gives its jobs back before.
 //
 // It follows the "Amazon EC2 User Guide", "Spot Instance interruption notices" and
 // "EC2 instance rebalance recommendations", and the "Amazon EC2 Auto Scaling User
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -61,19 +63,58 @@ func Open(ctx context.Context) (*Machine, error) {
 	})}, nil
 }
 
+// Likely tells, without asking the network, whether the program runs on EC2: the
+// firmware says so, or the environment names a metadata service.
+func Likely() bool {
+	if strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
+		return false
+	}
+	if os.Getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT") != "" {
+		return true
+	}
+	// Nitro machines have the vendor, Xen ones the version "4.x.amazon".
+	for _, path := range []string{"/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/bios_version"} {
+		text, err := os.ReadFile(path)
+		if err == nil && strings.Contains(strings.ToLower(string(text)), "amazon") {
+			return true
+		}
+	}
+	return false
+}
+
 // ID is the machine's, such as i-0123456789abcdef0.
 func (m *Machine) ID(ctx context.Context) (string, error) {
 	return m.get(ctx, "instance-id")
 }
 
-// Notice returns the most pressing notice there is; ok is false without one.
-func (m *Machine) Notice(ctx context.Context) (n Notice, ok bool, err error) {
+// Region is that of the machine, such as us-east-1.
+func (m *Machine) Region(ctx context.Context) (string, error) {
+	return m.get(ctx, "placement/region")
+}
+
+// Type is the machine's type, such as g4dn.xlarge; spot tells whether it can be
+// taken away.
+func (m *Machine) Type(ctx context.Context) (name string, spot bool, err error) {
+	if name, err = m.get(ctx, "instance-type"); err != nil {
+		return "", false, err
+	}
+	cycle, err := m.get(ctx, "instance-life-cycle")
+	return name, cycle == "spot", err
+}
+
+// Notices returns the notices there are, the most pressing first.
+func (m *Machine) Notices(ctx context.Context) ([]Notice, error) {
+	var notices []Notice
 	for _, ask := range []func(context.Context) (Notice, bool, error){m.interruption, m.terminating, m.rebalance} {
-		if n, ok, err = ask(ctx); ok || err != nil {
-			return n, ok, err
+		n, ok, err := ask(ctx)
+		if err != nil {
+			return notices, err
+		}
+		if ok {
+			notices = append(notices, n)
 		}
 	}
-	return Notice{}, false, nil
+	return notices, nil
 }
 
 func (m *Machine) interruption(ctx context.Context) (Notice, bool, error) {
@@ -131,36 +172,4 @@ func (m *Machine) get(ctx context.Context, path string) (string, error) {
 		return "", fmt.Errorf("instance metadata %s: %w", path, err)
 	}
 	return strings.TrimSpace(string(text)), nil
-}
-
-// Watch asks every so often until ctx is done, and tells of each kind of notice
-// once. What fails is told too, once in a row, and asked again.
-func (m *Machine) Watch(ctx context.Context, every time.Duration, told func(Notice), failed func(error)) {
-	seen := map[Kind]bool{}
-	broken := false
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		n, ok, err := m.Notice(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			if !broken {
-				failed(err)
-			}
-			broken = true
-		case ok && !seen[n.Kind]:
-			seen[n.Kind] = true
-			told(n)
-			broken = false
-		default:
-			broken = false
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }

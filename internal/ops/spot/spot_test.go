@@ -1,75 +1,27 @@
 package spot_test
 
 import (
-	"context"
-	"net/http"
-	"net/http/httptest"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
 	"slate360.ai/worker/internal/ops/spot"
+	"slate360.ai/worker/internal/testservices"
 )
-
-// service is the instance metadata service, version 2: nothing without a token.
-type service struct {
-	mu     sync.Mutex
-	values map[string]string
-	fail   bool
-	asked  chan struct{}
-}
-
-func (s *service) set(path, value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.values[path] = value
-}
-
-func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.URL.Path == "/latest/api/token" {
-		if r.Method != http.MethodPut || r.Header.Get("X-Aws-Ec2-Metadata-Token-Ttl-Seconds") == "" {
-			http.Error(w, "bad", http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "21600")
-		_, _ = w.Write([]byte("token")) // the client may have gone
-		return
-	}
-	if s.fail {
-		http.Error(w, "broken", http.StatusBadRequest)
-		return
-	}
-	if r.Header.Get("X-Aws-Ec2-Metadata-Token") != "token" {
-		http.Error(w, "no token", http.StatusUnauthorized)
-		return
-	}
-	select {
-	case s.asked <- struct{}{}:
-	default:
-	}
-	v, ok := s.values[r.URL.Path]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	_, _ = w.Write([]byte(v))
-}
 
 const (
-	action    = "/latest/meta-data/spot/instance-action"
-	lifecycle = "/latest/meta-data/autoscaling/target-lifecycle-state"
-	rebalance = "/latest/meta-data/events/recommendations/rebalance"
+	action    = "spot/instance-action"
+	lifecycle = "autoscaling/target-lifecycle-state"
+	rebalance = "events/recommendations/rebalance"
 )
 
-func open(t *testing.T) (*service, *spot.Machine) {
+func open(t *testing.T) (*testservices.IMDS, *spot.Machine) {
 	t.Helper()
-	s := &service{values: map[string]string{"/latest/meta-data/instance-id": "i-0abc"}, asked: make(chan struct{}, 1)}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+	s := testservices.NewIMDS(t, "i-0abc")
+	for _, kv := range s.Environment() {
+		name, value, _ := strings.Cut(kv, "=")
+		t.Setenv(name, value)
+	}
 	t.Setenv("AWS_REGION", "us-east-1")
 	m, err := spot.Open(t.Context())
 	if err != nil {
@@ -78,16 +30,16 @@ func open(t *testing.T) (*service, *spot.Machine) {
 	return s, m
 }
 
-func TestNotice(t *testing.T) {
+func TestNotices(t *testing.T) {
 	s, m := open(t)
 	if id, err := m.ID(t.Context()); err != nil || id != "i-0abc" {
 		t.Fatalf("ID = %q, %v", id, err)
 	}
-	s.set(lifecycle, "InService")
-	if n, ok, err := m.Notice(t.Context()); ok || err != nil {
+	s.Set(lifecycle, "InService")
+	if n, err := m.Notices(t.Context()); len(n) > 0 || err != nil {
 		t.Fatalf("without a notice: %+v, %v", n, err)
 	}
-	for _, step := range []struct {
+	for i, step := range []struct {
 		path, value string
 		want        spot.Notice
 	}{
@@ -96,44 +48,38 @@ func TestNotice(t *testing.T) {
 		{action, `{"action":"stop","time":"2026-03-01T08:24:00Z"}`, spot.Notice{Kind: spot.Interruption, Action: "stop", At: time.Date(2026, 3, 1, 8, 24, 0, 0, time.UTC)}},
 		{action, `garbage`, spot.Notice{Kind: spot.Interruption}},
 	} {
-		s.set(step.path, step.value)
-		n, ok, err := m.Notice(t.Context())
-		if err != nil || !ok || n != step.want {
-			t.Errorf("%s = %s: %+v, %v, %v, want %+v", step.path, step.value, n, ok, err, step.want)
+		s.Set(step.path, step.value)
+		n, err := m.Notices(t.Context())
+		if err != nil || len(n) != min(i+1, 3) || n[0] != step.want {
+			t.Errorf("%s = %s: %+v, %v, want %+v first", step.path, step.value, n, err, step.want)
 		}
 	}
 }
 
-func TestWatch(t *testing.T) {
+func TestMachine(t *testing.T) {
 	s, m := open(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	told, failed := make(chan spot.Notice, 8), make(chan error, 8)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		m.Watch(ctx, time.Millisecond, func(n spot.Notice) { told <- n }, func(err error) { failed <- err })
-	}()
-	<-s.asked
-	s.mu.Lock()
-	s.fail = true
-	s.mu.Unlock()
-	if err := <-failed; err == nil {
+	s.Set("instance-type", "g4dn.xlarge")
+	s.Set("instance-life-cycle", "spot")
+	if name, isSpot, err := m.Type(t.Context()); name != "g4dn.xlarge" || !isSpot || err != nil {
+		t.Errorf("Type = %q, %v, %v", name, isSpot, err)
+	}
+	if region, err := m.Region(t.Context()); region != "us-east-1" || err != nil {
+		t.Errorf("Region = %q, %v", region, err)
+	}
+	s.Fail(true)
+	if _, err := m.Notices(t.Context()); err == nil {
 		t.Error("a failure without an error")
 	}
-	s.mu.Lock()
-	s.fail = false
-	s.mu.Unlock()
-	s.set(rebalance, "{}")
-	if n := <-told; n.Kind != spot.Rebalance {
-		t.Errorf("told of %+v", n)
+}
+
+// Where the environment says that there is no metadata service nothing is asked.
+func TestLikely(t *testing.T) {
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
+	if !spot.Likely() {
+		t.Error("an endpoint is given")
 	}
-	s.set(action, `{"action":"terminate","time":"2026-03-01T08:24:00Z"}`)
-	if n := <-told; n.Kind != spot.Interruption {
-		t.Errorf("told of %+v", n)
-	}
-	cancel()
-	<-done
-	if len(told) > 0 {
-		t.Errorf("told again of %+v", <-told)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	if spot.Likely() {
+		t.Error("it is disabled")
 	}
 }

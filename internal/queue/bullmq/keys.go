@@ -27,3 +27,6 @@ func newKeys(prefix, queue string) keys {
 func (k keys) job(id string) string { return k.base + id }
 
 func (k keys) canceled(id string) string { return k.cancel + ":" + id }
+
+// lease is ours, too: who does a task of which the queue has one.
+func (k keys) lease(task string) string { return k.base + "slate360:lease:" + task }

@@ -356,9 +356,22 @@ func testCheckpoint(t *testing.T, s storage.Store, prefix string) {
 	write(t, dir, "outputs/laz/filtered.laz", []byte("laz"))
 	write(t, dir, "tmp/octree/scratch", []byte("x"))
 	write(t, dir, "lock", []byte("1"))
-	write(t, dir, "manifest.json", []byte(`{"stages":{"index":{"products":{"index.bin":{"files":[{"path":"."}]}}},"laz":{"staged":[{"path":"filtered.laz"}]}}}`))
+	manifest := func(seconds string) {
+		write(t, dir, "manifest.json", []byte(`{"stages":{"index":{"products":{"index.bin":{"files":[{"path":"."}]}}},"laz":{"staged":[{"path":"filtered.laz"}],"seconds":`+seconds+`}}}`))
+	}
+	manifest("0.001")
+	if err := storage.SaveCheckpoint(t.Context(), s, prefix+"c", dir, 0); !errors.Is(err, storage.ErrCheapCheckpoint) {
+		t.Errorf("of a millisecond of work: %v", err)
+	}
+	manifest("60")
+	if err := storage.SaveCheckpoint(t.Context(), s, prefix+"c", dir, 100_000); !errors.Is(err, storage.ErrLargeCheckpoint) {
+		t.Errorf("of more than the limit: %v", err)
+	}
+	if left := keys(t, s, prefix+"c"); len(left) > 0 {
+		t.Errorf("of what was not saved there are %v", left)
+	}
 	for range 2 {
-		if err := storage.SaveCheckpoint(t.Context(), s, prefix+"c", dir); err != nil {
+		if err := storage.SaveCheckpoint(t.Context(), s, prefix+"c", dir, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
