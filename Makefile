@@ -8,7 +8,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 BIN := bin/slate360-worker
 DEMO := out/demo
 FUZZTIME ?= 10s
-# The race detector needs cgo and a C compiler.
+# The race detector needs cgo and a C compiler. It makes long tests many times longer:
+# those that bring nothing new to it are left out (-short).
 RACE_PACKAGES := ./codec/... ./geom/... ./internal/...
 
 .PHONY: help setup setup-test setup-race setup-lint build test race lint fuzz bench demo run cross clean
@@ -42,7 +43,7 @@ test: setup-test ## pass all tests, with all foreign readers and real services
 race: setup-race setup-test ## pass the tests under the race detector
 	@./scripts/bullmq-scripts.sh
 	@./scripts/web.sh
-	CGO_ENABLED=1 go test -race -timeout 40m $(RACE_PACKAGES)
+	CGO_ENABLED=1 go test -race -short -timeout 40m $(RACE_PACKAGES)
 
 lint: setup-lint ## linters, gofumpt, layers, known holes
 	go vet ./...

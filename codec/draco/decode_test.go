@@ -37,6 +37,9 @@ func run(t *testing.T, name string, args ...string) {
 // TestDecodeForeign decodes what draco_encoder makes, at all levels, and compares
 // every point and triangle with what draco_decoder makes of it, bit by bit.
 func TestDecodeForeign(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	encoder, decoder := foreign(t, "draco_encoder"), foreign(t, "draco_decoder")
 	for _, model := range []string{"spot.obj", "stanford-bunny.obj", "Wuson.ply", "Spider_binary.stl"} {
 		source := testdata.Path(t, "mesh/"+model)

@@ -59,6 +59,9 @@ func shapes() map[string]*Mesh {
 }
 
 func TestEncodeDecodesWithLibdraco(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	all := shapes()
 	names := make([]string, 0, len(all))
 	for name := range all {
@@ -102,6 +105,9 @@ func TestEncodeDecodesWithLibdraco(t *testing.T) {
 }
 
 func TestEncodeRealMeshes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	for _, name := range []string{"spot.obj", "stanford-bunny.obj"} {
 		m := objMesh(t, name)
 		for _, level := range []int{3, 7, 10} {
@@ -118,6 +124,9 @@ func TestEncodeRealMeshes(t *testing.T) {
 
 // TestEncodeEngine encodes all parts of a model of Khronos.
 func TestEncodeEngine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	var e Encoder
 	for _, level := range []int{0, 4, 7, 10} {
 		o := DefaultOptions()
@@ -145,6 +154,9 @@ func TestEncodeEngine(t *testing.T) {
 
 // TestEncodeSizes wants no more bytes than Google's encoder takes.
 func TestEncodeSizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	program, err := exec.LookPath("draco_encoder")
 	if err != nil {
 		t.Skip("needs draco_encoder of the package draco")

@@ -77,6 +77,9 @@ print(json.dumps({"levels": levels, "errors": list(warnings) + list(found), "geo
 // TestGDALReadsPictures holds that GDAL reads colours and transparency as written, on
 // all levels, and that its validator calls the file cloud optimized.
 func TestGDALReadsPictures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	python := systemPython(t)
 	for _, test := range []struct {
 		name       string

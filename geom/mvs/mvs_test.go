@@ -15,6 +15,9 @@ var once = sync.OnceValues(func() (*scene, error) {
 })
 
 func TestDepth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	s := estimated(t)
 	var want, have, good, off, sky, ghosts int
 	var slant float64

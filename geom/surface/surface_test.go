@@ -13,6 +13,9 @@ import (
 // TestReconstruct holds surfaces of noisy clouds with outliers against the bodies that
 // they are of.
 func TestReconstruct(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	for _, c := range []struct {
 		name       string
 		scene      *scene

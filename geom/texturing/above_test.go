@@ -10,6 +10,9 @@ import (
 
 // TestOrthophoto: from photos to a map, colours and heights are where they belong.
 func TestOrthophoto(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	s := plainSite()
 	r := parts(t, s)
 	g := ortho.Grid{West: -18, North: 18, Cell: 0.12, Cols: 300, Rows: 300}

@@ -108,6 +108,9 @@ func textured(t testing.TB, s *site, o Options) *Result {
 // TestColors: colours are the site's, whatever exposure, vignetting and noise, and
 // nothing of what passed in front of one photo is left.
 func TestColors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	s := plainSite()
 	full := textured(t, s, Options{Workers: 2})
 	q := judge(full)
@@ -139,6 +142,9 @@ func TestColors(t *testing.T) {
 // TestSeams: where the light changed between photos in a way that no exposure explains,
 // seams are still levelled.
 func TestSeams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	s := newSite()
 	s.clouds, s.intruder = 0.15, -1
 	plain := judge(textured(t, s, Options{Workers: 2, noGlobal: true, noLocal: true}))
@@ -154,6 +160,9 @@ func TestSeams(t *testing.T) {
 
 // TestWhole: all triangles are there, once, with places inside their pages.
 func TestWhole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	s := plainSite()
 	for _, o := range []Options{
 		{Workers: 2},

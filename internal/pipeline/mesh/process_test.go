@@ -65,6 +65,9 @@ func open(t *testing.T, path string) *gltf.Document {
 // TestOutputs puts real files through, whole, and has Khronos' validator look at
 // every GLB, and Google's decoder at every bitstream.
 func TestOutputs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	for _, name := range []string{"spot.obj", "stanford-bunny.obj", "2CylinderEngine.glb", "draco/2CylinderEngine.gltf", "Wuson.ply", "Spider_binary.stl", "spider.obj", "duck.dae", "box.fbx", "huesitos.fbx", "animation_with_skeleton.fbx"} {
 		t.Run(name, func(t *testing.T) {
 			result, dir := process(t, testdata.Path(t, "mesh/"+name), `{"targetVertices":[20000,2000,500]}`)

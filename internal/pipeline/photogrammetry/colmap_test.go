@@ -34,6 +34,9 @@ var front = []string{"inspect", "features", "matching", "mapping", "align", "und
 // TestRealPhotos goes from photos to a dense workspace with the real COLMAP, and has
 // COLMAP read what was made.
 func TestRealPhotos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	dir := castle(t, 5)
 	write(t, dir, "black.jpg", jpegOf(t, even(708, 532, 1), nil))
 	write(t, dir, "stranger.jpg", jpegOf(t, noise(708, 532, 3), nil))
@@ -107,6 +110,9 @@ func checkWorkspace(t *testing.T, dir string, photos int) {
 
 // TestFrontResumes stops a run in each stage; the next one goes on from it.
 func TestFrontResumes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	dir := castle(t, 3)
 	out := filepath.Join(t.TempDir(), "out")
 	errStop := errors.New("stopped on purpose")

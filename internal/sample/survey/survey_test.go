@@ -64,6 +64,9 @@ func brightness(img image.Image, x, y float64) float64 {
 
 // TestPhotos flies once and looks at what was made.
 func TestPhotos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	p := small()
 	p.Model, p.GPSNoise = camera.OpenCV, .05
 	dir, truth := fly(t, p)
