@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -10,12 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/testdata"
@@ -93,74 +88,6 @@ func TestTypeScriptClient(t *testing.T) {
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("npm test: %v\n%s", err, text)
 	}
-}
-
-// command is the program, with a data folder of its own for each name.
-func command(t *testing.T, dir string, args ...string) *exec.Cmd {
-	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
-	cmd.Dir = dir
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SLATE360_SOURCE_ALLOW=127.0.0.1", "SLATE360_LIMITER_MAX=0",
-		"SLATE360_DISK_RESERVE=64M", "SLATE360_MEMORY=2G", "SLATE360_BACKOFF=1ms",
-	}
-	return cmd
-}
-
-var served = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
-
-// serve starts the program as a server that ends with the test, and returns its
-// address.
-func serve(t *testing.T, dir, name string, env []string, args ...string) string {
-	t.Helper()
-	cmd := command(t, dir, args...)
-	cmd.Env = append(append(cmd.Env, "SLATE360_DATA_DIR="+filepath.Join(dir, "data-"+name)), env...)
-	said := &announcement{found: make(chan string, 1)}
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the state says how it went
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, said)
-		}
-	})
-	select {
-	case address := <-said.found:
-		return address
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s does not start:\n%s", name, said)
-	}
-	return ""
-}
-
-// announcement keeps what a server says, and finds its address in it.
-type announcement struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	found chan string
-	once  sync.Once
-}
-
-func (a *announcement) Write(p []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.text.Write(p)
-	if m := served.FindString(a.text.String()); m != "" {
-		a.once.Do(func() { a.found <- m })
-	}
-	return len(p), nil
-}
-
-func (a *announcement) String() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.text.String()
 }
 
 // newSlowSource serves a file at /slow.laz that does not come until /release was

@@ -1,6 +1,5 @@
 // One job: how it goes, what it made, what went wrong.
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, request } from "../common/api";
 import { ago, bytes, count, dateTime, duration, plural } from "../common/format";
@@ -8,6 +7,7 @@ import { Icon } from "../common/icons";
 import { outputTitle } from "../common/result";
 import { final, type Job, type JobOutput, type ShareLink, type Stage } from "../common/types";
 import { Dialog, Spinner } from "../common/ui";
+import { Card } from "./card";
 import { now } from "./clock";
 import { Thumb } from "./jobs";
 import { follow, go, href } from "./route";
@@ -238,18 +238,6 @@ function Warnings({ list }: { list: string[] }) {
 					<li key={w}>{w}</li>
 				))}
 			</ul>
-		</section>
-	);
-}
-
-function Card({ title, children, more }: { title: string; children: ComponentChildren; more?: ComponentChildren }) {
-	return (
-		<section class="card">
-			<header class="card-head">
-				<h2>{title}</h2>
-				{more}
-			</header>
-			{children}
 		</section>
 	);
 }
