@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +16,10 @@ import (
 	"sync"
 	"testing"
 
+	"slate360.ai/worker/codec/colmap"
+	"slate360.ai/worker/geom/camera"
+	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/internal/pipeline/photogrammetry/report"
 	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/testdata"
 	"slate360.ai/worker/web"
@@ -30,12 +38,22 @@ func TestBrowser(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "broken.las"), []byte("LASF and no more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for name, content := range tiledFloor(t) {
+		path := filepath.Join(dir, "floor", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	slow := newSlowSource(t, filepath.Join(dir, "scan.laz"))
 	const key = "key of the browser"
 	out := filepath.Join(dir, "out")
 	if text, err := command(t, dir, "process", "scan.laz", "--out", out).CombinedOutput(); err != nil {
 		t.Fatalf("process: %v\n%s", err, text)
 	}
+	photos, place := photosResult(t, dir)
 	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec", "e2e/pages.test.mjs")
 	cmd.Dir = filepath.Join(testdata.RepoRoot(t), "web")
 	cmd.Env = append(os.Environ(),
@@ -43,12 +61,77 @@ func TestBrowser(t *testing.T) {
 		"BASE="+serve(t, dir, "open", nil, "run", "--addr", "127.0.0.1:0"),
 		"LOCKED="+serve(t, dir, "locked", []string{"GPU_WORKER_SECRET_KEY=" + key}, "run", "--addr", "127.0.0.1:0"),
 		"FOLDER="+serve(t, dir, "folder", nil, "view", out, "--addr", "127.0.0.1:0"),
+		"PHOTOS="+serve(t, dir, "photos", nil, "view", photos, "--addr", "127.0.0.1:0"), "PLACE="+place,
 		"SCREENSHOTS="+os.Getenv("SLATE360_SCREENSHOTS"),
 	)
 	text, err := cmd.CombinedOutput()
 	t.Logf("%s", text)
 	if err != nil {
 		t.Errorf("browser: %v", err)
+	}
+}
+
+// photosResult is the result of the ring with two cameras, as reconstructions have
+// them, and the place of the first as JSON.
+func photosResult(t *testing.T, dir string) (out, place string) {
+	t.Helper()
+	out = filepath.Join(dir, "photos")
+	if text, err := command(t, dir, "process", "ring.ply", "--out", out).CombinedOutput(); err != nil {
+		t.Fatalf("process: %v\n%s", err, text)
+	}
+	m := &colmap.Model{Cameras: []colmap.Camera{{ID: 1, Model: "PINHOLE", Width: 640, Height: 480, Params: []float64{600, 600, 320, 240}}}}
+	views := map[string]report.View{}
+	at := [][3]float64{{0, 0, 0.9}, {1.2, 0, 0.5}}
+	for i, name := range []string{"above.jpg", "aside.jpg"} {
+		pose := camera.LookAt(at[i], [3]float64{}, [3]float64{0, 1, 0})
+		m.Images = append(m.Images, colmap.Image{ID: i + 1, CameraID: 1, Name: name, Rotation: pose.Quaternion(), Translation: pose.T})
+		views[name] = report.View{Path: "photos/" + name, Width: 64, Height: 48, Focal: [2]float64{60, 60}, Center: [2]float64{32, 24}}
+		writeJPEG(t, filepath.Join(out, "photos", name), 64, 48)
+	}
+	frame := report.Frame{Georeferenced: true, From: "gps", EPSG: 32632, Offset: [3]float64{477000, 5473000, 110}, UnitMetres: 1, HeightUnitMetres: 1}
+	cameras, err := report.Cameras(m, frame, nil, views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := cameras.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(out, "cameras.json"), file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(out, "result.json")
+	var result job.Result
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &result)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	result.Outputs = append(result.Outputs, job.Output{Type: job.TypeCameras, Path: "cameras.json", Size: int64(file.Len())})
+	result.Analysis["frame"] = frame
+	if text, err = json.Marshal(result); err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, fmt.Sprintf("[%g,%g,%g]", at[0][0], at[0][1], at[0][2])
+}
+
+func writeJPEG(t *testing.T, path string, width, height int) {
+	t.Helper()
+	var b bytes.Buffer
+	err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, width, height)), nil)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(path, b.Bytes(), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -60,7 +60,7 @@ export class Viewer {
 			const first = sources.find((s) => s.id === this.#saved?.source) ?? firstSource(sources);
 			if (!first) {
 				state.phase.value = "empty";
-				document.documentElement.dataset.viewer = "empty";
+				tell("empty");
 				return;
 			}
 			this.#applySaved();
@@ -75,6 +75,7 @@ export class Viewer {
 	async show(source: Source): Promise<void> {
 		const turn = ++this.#opening;
 		this.#refining = false;
+		tell("loading");
 		batch(() => {
 			state.active.value = source;
 			state.phase.value = "loading";
@@ -248,18 +249,17 @@ export class Viewer {
 	}
 
 	#afterFrame(loading: boolean): void {
-		const busy = loading || this.#refining;
 		const { clientWidth: width, clientHeight: height } = this.canvas;
 		this.#overlay.show(arrange(this.#shown(), this.stage.camera, width, height));
-		if (!this.#layer) return;
+		if (!this.#layer || state.phase.value !== "ready") return;
+		const busy = loading || this.#refining;
 		batch(() => {
 			state.busy.value = busy;
 			state.summary.value = this.#layer?.summary() ?? "";
 			state.hasPoints.value = this.#layer?.points ?? false;
 		});
-		const root = document.documentElement;
-		if (root.dataset.viewer !== "shown" && root.dataset.viewer !== "settled") performance.mark("first-picture");
-		root.dataset.viewer = busy ? "shown" : "settled";
+		if (performance.getEntriesByName("first-picture").length === 0) performance.mark("first-picture");
+		tell(busy ? "shown" : "settled");
 	}
 
 	#shown() {
@@ -277,7 +277,7 @@ export class Viewer {
 			state.phase.value = "failed";
 			state.problem.value = { message: text(error), status: error instanceof OpenError ? error.status : undefined };
 		});
-		document.documentElement.dataset.viewer = "failed";
+		tell("failed");
 	}
 
 	// Pointer and measuring.
@@ -509,6 +509,11 @@ export class Viewer {
 		this.stage.dispose();
 		this.#cameras?.dispose();
 	}
+}
+
+/** Says on the document how far the picture is, for who watches the page from outside. */
+function tell(progress: "loading" | "shown" | "settled" | "empty" | "failed"): void {
+	document.documentElement.dataset.viewer = progress;
 }
 
 /** Sets a face of the box within limits, and away from the one across. */

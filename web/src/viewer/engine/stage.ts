@@ -84,7 +84,7 @@ export class Stage {
 		this.scene.add(sun, this.#sky);
 		this.#observer = new ResizeObserver(() => this.#resize());
 		this.#observer.observe(canvas);
-		canvas.addEventListener("webglcontextrestored", this.invalidate);
+		canvas.addEventListener("webglcontextrestored", this.#restored);
 		this.#resize();
 		this.#frame = requestAnimationFrame(this.#loop);
 	}
@@ -125,6 +125,15 @@ export class Stage {
 		generator.dispose();
 		this.invalidate();
 	}
+
+	/** Makes again what only the GPU had. */
+	#restored = (): void => {
+		if (this.#hasEnvironment) {
+			this.#hasEnvironment = false;
+			this.useEnvironment();
+		}
+		this.invalidate();
+	};
 
 	/** Shows only what is inside the box; undefined shows all. */
 	clip(box: Box3 | undefined): void {
