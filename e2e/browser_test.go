@@ -22,6 +22,7 @@ import (
 	"slate360.ai/worker/internal/pipeline/photogrammetry/report"
 	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/testdata"
+	"slate360.ai/worker/internal/testservices"
 	"slate360.ai/worker/web"
 )
 
@@ -61,6 +62,7 @@ func TestBrowser(t *testing.T) {
 		"BASE="+serve(t, dir, "open", nil, "run", "--addr", "127.0.0.1:0"),
 		"LOCKED="+serve(t, dir, "locked", []string{"GPU_WORKER_SECRET_KEY=" + key}, "run", "--addr", "127.0.0.1:0"),
 		"FOLDER="+serve(t, dir, "folder", nil, "view", out, "--addr", "127.0.0.1:0"),
+		"KTX2="+serve(t, dir, "ktx2", nil, "view", ktx2Result(t, dir), "--addr", "127.0.0.1:0"),
 		"PHOTOS="+serve(t, dir, "photos", nil, "view", photos, "--addr", "127.0.0.1:0"), "PLACE="+place,
 		"SCREENSHOTS="+os.Getenv("SLATE360_SCREENSHOTS"),
 	)
@@ -69,6 +71,18 @@ func TestBrowser(t *testing.T) {
 	if err != nil {
 		t.Errorf("browser: %v", err)
 	}
+}
+
+// ktx2Result is that of a model whose texture was encoded by Basis Universal.
+func ktx2Result(t *testing.T, dir string) string {
+	t.Helper()
+	testdata.Package(t, "3d-tiles-tools")
+	testservices.Script(t, "testdata/ktx2.cjs", "FILE="+filepath.Join(dir, "square.glb"), "KIND=etc1s")
+	out := filepath.Join(dir, "square")
+	if text, err := command(t, dir, "process", "square.glb", "--out", out).CombinedOutput(); err != nil {
+		t.Fatalf("process: %v\n%s", err, text)
+	}
+	return out
 }
 
 // photosResult is the result of the ring with two cameras, as reconstructions have

@@ -5,8 +5,10 @@
 //   FILES     a folder with scan.laz, ring.ply, broken.las, and a folder floor
 //   SLOW      address of a source that does not come until RELEASE is asked for
 //   FOLDER    what `view` serves of a result
-//   PHOTOS    the same of a result that has cameras
+//   PHOTOS    the same of a result that has cameras, PLACE is where the first stands
+//   KTX2      the same of a square whose red texture is KTX2
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { dropFiles, launch, openPage } from "./browser.mjs";
@@ -150,6 +152,30 @@ test("a mesh: levels, shading, measuring, keys, a link that shows the same view"
 	const want = between(left.place, right.place);
 	assert.ok(Math.abs(measured - want) < 0.01 * want, `the ring is measured ${measured} m wide, and is ${want} there`);
 
+	// So are heights from the side.
+	await page.locator("canvas").press("1");
+	await page.getByRole("button", { name: "Measure a height" }).click();
+	const beside = new Camera(await linkOf(page), canvas);
+	const ends = /** @type {const} */ ([
+		[0, -1, 0.02],
+		[0, 0.75, 0.25],
+	]).map((place) => {
+		const { x, y } = beside.sees([...place]);
+		return { x: Math.round(x), y: Math.round(y), place: beside.meets(Math.round(x), Math.round(y)) };
+	});
+	for (const at of ends) await page.mouse.click(canvas.x + at.x, canvas.y + at.y);
+	const [low, high] = ends.map((at) => at.place?.[2] ?? Number.NaN);
+	const rise = Number.parseFloat((await page.locator(".measurements li").last().locator("dd").first().textContent()) ?? "");
+	assert.ok(Math.abs(rise - (high - low)) < 0.01, `a height of ${rise} m is ${high - low}`);
+
+	// The picture that is saved has the size of the view.
+	const saving = page.waitForEvent("download");
+	await page.getByRole("button", { name: "Save a picture" }).click();
+	const saved = await saving;
+	assert.equal(saved.suggestedFilename(), "ring.png");
+	const png = await readFile(await saved.path());
+	assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [canvas.width, canvas.height]);
+
 	// Keys turn the view, and a link keeps it.
 	await page.keyboard.press("Escape"); // puts the tool away
 	await page.locator("canvas").press("ArrowLeft");
@@ -203,6 +229,36 @@ test("a folder is dropped, and its textures are found where they lie", async () 
 	await w.drawn();
 	const { share, mean } = await w.picture("floor");
 	assert.ok(share > 0.1 && mean[0] > 190 && mean[1] < 80 && mean[2] < 80, `a red floor: ${share} of ${mean}`);
+
+	// It is 4 m wide: a square of 3 m in it has 9 m².
+	await page.locator("canvas").press("2");
+	const canvas = await canvasOf(page);
+	const above = new Camera(await linkOf(page), canvas);
+	await page.getByRole("button", { name: "Measure an area" }).click();
+	for (const [x, y] of /** @type {const} */ ([
+		[0.5, 0.5],
+		[3.5, 0.5],
+		[3.5, 3.5],
+		[0.5, 3.5],
+	])) {
+		const at = above.sees([x, y, 0]);
+		await page.mouse.click(canvas.x + at.x, canvas.y + at.y);
+	}
+	await page.keyboard.press("Enter");
+	await page.getByRole("tab", { name: "Measure" }).click();
+	const area = Number.parseFloat((await page.locator(".measurements dd").first().textContent()) ?? "");
+	assert.ok(Math.abs(area - 9) < 0.1, `${area} m² of 9`);
+	w.clean();
+	await w.context.close();
+});
+
+test("a texture in KTX2 is seen, and nothing needs eval", async () => {
+	const w = await openPage(browser, env("KTX2"));
+	await w.settled();
+	await w.page.getByLabel("Flat", { exact: true }).check({ force: true });
+	await w.drawn();
+	const { share, mean } = await w.picture("ktx2");
+	assert.ok(share > 0.1 && mean[0] > 190 && mean[1] < 80 && mean[2] < 80, `a red square: ${share} of ${mean}`);
 	w.clean();
 	await w.context.close();
 });
@@ -252,7 +308,7 @@ test("a failure says why and what to do; search and filters find it", async () =
 	await w.accessible();
 	await page.getByRole("button", { name: "Delete" }).click();
 	await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
-	await page.waitForURL(base + "/");
+	await page.waitForURL(`${base}/`);
 	await page.locator("li.job").filter({ hasText: "broken.las" }).waitFor({ state: "detached" });
 	w.clean();
 	await w.context.close();

@@ -68,6 +68,7 @@ export class Stage {
 		this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, powerPreference: "high-performance" });
 		this.renderer.setClearColor(new Color(0x000000), 0);
 		this.renderer.toneMapping = NeutralToneMapping;
+		this.renderer.toneMappingExposure = 0.82; // white stays grey enough to have a shape
 		this.camera.up.set(0, 0, 1);
 		this.controls = new OrbitControls(this.camera, canvas);
 		this.controls.enableDamping = true;

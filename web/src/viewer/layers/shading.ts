@@ -30,6 +30,8 @@ export class Shader {
 	#of(material: Material, shading: Shading): Material {
 		switch (shading) {
 			case "lit":
+				// Pictures that are light already (KHR_materials_unlit) stay as they were taken.
+				if (material instanceof MeshBasicMaterial) material.toneMapped = false;
 				return material;
 			case "clay":
 				return this.#clay;
