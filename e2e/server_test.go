@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"slate360.ai/worker/internal/sample"
+	"slate360.ai/worker/internal/testdata"
 )
 
 // command is the program, with a data folder of its own for each name.
@@ -289,12 +290,36 @@ func TestAPIOnServices(t *testing.T) {
 	if len(page.Jobs) != 1 || page.Jobs[0].JobID != second {
 		t.Errorf("%+v", page)
 	}
+	c.drawn()
 	for _, done := range []string{id, second} {
 		c.want(http.StatusOK, nil, http.MethodDelete, "/api/models/jobs/"+done+"?purge=true", nil)
 		c.want(http.StatusNotFound, nil, http.MethodGet, "/api/models/jobs/"+done, nil)
 		if _, _, err := p.storage.Open(t.Context(), "processed/"+done+"/result.json"); err == nil {
 			t.Errorf("the storage still has the result of job %s", done)
 		}
+	}
+}
+
+// drawn fails the test where the dashboard for Grafana draws what is not measured.
+func (c *client) drawn() {
+	c.t.Helper()
+	dashboard, err := os.ReadFile(filepath.Join(testdata.RepoRoot(c.t), "deploy", "grafana", "slate360-worker.json"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	metrics := string(c.want(http.StatusOK, nil, http.MethodGet, "/metrics", nil).body)
+	names := regexp.MustCompile(`\b(?:slate360|process)_[a-z0-9_]+`).FindAllString(string(dashboard), -1)
+	for _, name := range names {
+		name = strings.TrimSuffix(name, "_bucket")
+		if strings.HasPrefix(name, "slate360_gpu_") || name == "slate360_running_stages" {
+			continue // there may be no card, and no job that runs
+		}
+		if !strings.Contains(metrics, "# TYPE "+name+" ") {
+			c.t.Errorf("%s is drawn, and not among the metrics", name)
+		}
+	}
+	if len(names) < 20 {
+		c.t.Errorf("the dashboard draws %d metrics", len(names))
 	}
 }
 
