@@ -139,6 +139,7 @@ export class Viewer {
 		return {
 			renderer: this.stage.renderer,
 			invalidate: this.stage.invalidate,
+			onShine: () => this.stage.useEnvironment(),
 			onError: (error) => {
 				state.notice.value = `Part of the data could not be loaded: ${text(error)}`;
 			},
@@ -162,7 +163,6 @@ export class Viewer {
 				state.heightRange.value = layer.heights;
 			});
 		}
-		if (layer instanceof MeshLayer || layer instanceof TilesLayer) this.stage.useEnvironment();
 		state.hasPoints.value = layer.points;
 		this.stage.add(layer);
 		this.#style();

@@ -173,8 +173,9 @@ function spacing(places: Vector3[]): number {
 
 /** Where a view stands that sees what a camera saw; it turns about a place at the distance. */
 export function viewFrom(c: Camera, distance: number): Pose {
-	const target = c.at.clone().addScaledVector(c.forward, distance);
-	// Straight down any heading would do for the view: it is that of the photo's upper edge.
-	if (Math.abs(c.forward.z) > 0.995) target.addScaledVector(c.down, -0.01 * distance);
-	return { position: c.at.toArray(), target: target.toArray() };
+	const direction = c.forward.clone();
+	// What is up in a view that looks nearly straight down is where it tilts to: to the
+	// upper edge of the photo.
+	if (direction.z < -0.97) direction.set(0, 0, -1).addScaledVector(c.down, -0.02);
+	return { position: c.at.toArray(), target: c.at.clone().addScaledVector(direction, distance).toArray() };
 }

@@ -10,7 +10,7 @@ import { compact } from "../../common/format";
 import { eastNorthUp, type Frame, geodetic, isGeocentric, toScene } from "../frame";
 import { type Loaders, makeLoaders } from "./gltf";
 import type { Layer, LayerContext, Place, View } from "./layer";
-import { Shader, type Shading } from "./shading";
+import { Shader, type Shading, shines } from "./shading";
 
 export class TilesLayer implements Layer {
 	points = false;
@@ -92,6 +92,7 @@ export class TilesLayer implements Layer {
 				o.geometry.computeVertexNormals();
 			}
 		});
+		if (shines(scene)) this.context.onShine();
 		this.#shader.apply(scene, this.#shading);
 		this.context.invalidate();
 	}
