@@ -103,7 +103,7 @@ func workerMetrics(t *testing.T) map[string]map[string]bool {
 	if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(card), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	address := served(t, "PATH="+dir+":"+os.Getenv("PATH"), "SLATE360_PRICE_HOUR=0.5", "SLATE360_COST_BUDGET=10")
+	address := serve(t, dir, "metrics", []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "SLATE360_PRICE_HOUR=0.5", "SLATE360_COST_BUDGET=10"}, "run", "--addr", "127.0.0.1:0")
 	client := http.Client{Timeout: 20 * time.Second}
 	metrics := map[string]map[string]bool{}
 	// The second look counts the first.

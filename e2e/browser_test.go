@@ -2,23 +2,27 @@ package e2e
 
 import (
 	"bytes"
-	"context"
+	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
+	"slate360.ai/worker/codec/colmap"
+	"slate360.ai/worker/geom/camera"
+	"slate360.ai/worker/internal/job"
+	"slate360.ai/worker/internal/pipeline/photogrammetry/report"
 	"slate360.ai/worker/internal/sample"
 	"slate360.ai/worker/internal/testdata"
+	"slate360.ai/worker/internal/testservices"
 	"slate360.ai/worker/web"
 )
 
@@ -35,12 +39,22 @@ func TestBrowser(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "broken.las"), []byte("LASF and no more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for name, content := range tiledFloor(t) {
+		path := filepath.Join(dir, "floor", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	slow := newSlowSource(t, filepath.Join(dir, "scan.laz"))
 	const key = "key of the browser"
 	out := filepath.Join(dir, "out")
 	if text, err := command(t, dir, "process", "scan.laz", "--out", out).CombinedOutput(); err != nil {
 		t.Fatalf("process: %v\n%s", err, text)
 	}
+	photos, place := photosResult(t, dir)
 	cmd := exec.CommandContext(t.Context(), node, "--test", "--test-reporter=spec", "e2e/pages.test.mjs")
 	cmd.Dir = filepath.Join(testdata.RepoRoot(t), "web")
 	cmd.Env = append(os.Environ(),
@@ -48,12 +62,90 @@ func TestBrowser(t *testing.T) {
 		"BASE="+serve(t, dir, "open", nil, "run", "--addr", "127.0.0.1:0"),
 		"LOCKED="+serve(t, dir, "locked", []string{"GPU_WORKER_SECRET_KEY=" + key}, "run", "--addr", "127.0.0.1:0"),
 		"FOLDER="+serve(t, dir, "folder", nil, "view", out, "--addr", "127.0.0.1:0"),
+		"KTX2="+serve(t, dir, "ktx2", nil, "view", ktx2Result(t, dir), "--addr", "127.0.0.1:0"),
+		"PHOTOS="+serve(t, dir, "photos", nil, "view", photos, "--addr", "127.0.0.1:0"), "PLACE="+place,
 		"SCREENSHOTS="+os.Getenv("SLATE360_SCREENSHOTS"),
 	)
 	text, err := cmd.CombinedOutput()
 	t.Logf("%s", text)
 	if err != nil {
 		t.Errorf("browser: %v", err)
+	}
+}
+
+// ktx2Result is that of a model whose texture was encoded by Basis Universal.
+func ktx2Result(t *testing.T, dir string) string {
+	t.Helper()
+	testdata.Package(t, "3d-tiles-tools")
+	testservices.Script(t, "testdata/ktx2.cjs", "FILE="+filepath.Join(dir, "square.glb"), "KIND=etc1s")
+	out := filepath.Join(dir, "square")
+	if text, err := command(t, dir, "process", "square.glb", "--out", out).CombinedOutput(); err != nil {
+		t.Fatalf("process: %v\n%s", err, text)
+	}
+	return out
+}
+
+// photosResult is the result of the ring with two cameras, as reconstructions have
+// them, and the place of the first as JSON.
+func photosResult(t *testing.T, dir string) (out, place string) {
+	t.Helper()
+	out = filepath.Join(dir, "photos")
+	if text, err := command(t, dir, "process", "ring.ply", "--out", out).CombinedOutput(); err != nil {
+		t.Fatalf("process: %v\n%s", err, text)
+	}
+	m := &colmap.Model{Cameras: []colmap.Camera{{ID: 1, Model: "PINHOLE", Width: 640, Height: 480, Params: []float64{600, 600, 320, 240}}}}
+	views := map[string]report.View{}
+	at := [][3]float64{{0, 0, 0.9}, {1.2, 0, 0.5}}
+	for i, name := range []string{"above.jpg", "aside.jpg"} {
+		pose := camera.LookAt(at[i], [3]float64{}, [3]float64{0, 1, 0})
+		m.Images = append(m.Images, colmap.Image{ID: i + 1, CameraID: 1, Name: name, Rotation: pose.Quaternion(), Translation: pose.T})
+		views[name] = report.View{Path: "photos/" + name, Width: 64, Height: 48, Focal: [2]float64{60, 60}, Center: [2]float64{32, 24}}
+		writeJPEG(t, filepath.Join(out, "photos", name), 64, 48)
+	}
+	frame := report.Frame{Georeferenced: true, From: "gps", EPSG: 32632, Offset: [3]float64{477000, 5473000, 110}, UnitMetres: 1, HeightUnitMetres: 1}
+	cameras, err := report.Cameras(m, frame, nil, views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := cameras.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(out, "cameras.json"), file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(out, "result.json")
+	var result job.Result
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &result)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	result.Outputs = append(result.Outputs, job.Output{Type: job.TypeCameras, Path: "cameras.json", Size: int64(file.Len())})
+	result.Analysis["frame"] = frame
+	if text, err = json.Marshal(result); err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, fmt.Sprintf("[%g,%g,%g]", at[0][0], at[0][1], at[0][2])
+}
+
+func writeJPEG(t *testing.T, path string, width, height int) {
+	t.Helper()
+	var b bytes.Buffer
+	err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, width, height)), nil)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(path, b.Bytes(), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -93,74 +185,6 @@ func TestTypeScriptClient(t *testing.T) {
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("npm test: %v\n%s", err, text)
 	}
-}
-
-// command is the program, with a data folder of its own for each name.
-func command(t *testing.T, dir string, args ...string) *exec.Cmd {
-	t.Helper()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
-	cmd.Dir = dir
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "SLATE360_SOURCE_ALLOW=127.0.0.1", "SLATE360_LIMITER_MAX=0",
-		"SLATE360_DISK_RESERVE=64M", "SLATE360_MEMORY=2G", "SLATE360_BACKOFF=1ms",
-	}
-	return cmd
-}
-
-var listening = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
-
-// serve starts the program as a server that ends with the test, and returns its
-// address.
-func serve(t *testing.T, dir, name string, env []string, args ...string) string {
-	t.Helper()
-	cmd := command(t, dir, args...)
-	cmd.Env = append(append(cmd.Env, "SLATE360_DATA_DIR="+filepath.Join(dir, "data-"+name)), env...)
-	said := &announcement{found: make(chan string, 1)}
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the state says how it went
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, said)
-		}
-	})
-	select {
-	case address := <-said.found:
-		return address
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s does not start:\n%s", name, said)
-	}
-	return ""
-}
-
-// announcement keeps what a server says, and finds its address in it.
-type announcement struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	found chan string
-	once  sync.Once
-}
-
-func (a *announcement) Write(p []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.text.Write(p)
-	if m := listening.FindString(a.text.String()); m != "" {
-		a.once.Do(func() { a.found <- m })
-	}
-	return len(p), nil
-}
-
-func (a *announcement) String() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.text.String()
 }
 
 // newSlowSource serves a file at /slow.laz that does not come until /release was

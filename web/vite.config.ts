@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
+import { basisWorker } from "./basis.ts";
 
 const outDir = "dist/site";
 
@@ -38,16 +39,7 @@ export default defineConfig({
 		modulePreload: { polyfill: false },
 		rolldownOptions: { input: ["index.html", "view.html"] },
 	},
-	worker: {
-		format: "es",
-		// What decodes has a policy of its own: web.go, decoderPolicy.
-		rolldownOptions: {
-			output: {
-				entryFileNames: "assets/workers/[name]-[hash].js",
-				chunkFileNames: "assets/workers/[name]-[hash].js",
-			},
-		},
-	},
+	worker: { format: "es", plugins: () => [basisWorker()] },
 	resolve: {
 		// One laz-perf for copc and for us: the one for workers.
 		alias: [{ find: /^laz-perf$/, replacement: "laz-perf/lib/worker/index.js" }],

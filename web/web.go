@@ -50,7 +50,7 @@ func Built() bool {
 // Policy is the Content-Security-Policy of the pages. Data may come from the
 // server itself and from the origins named (object storage that a job's files are
 // redirected to, "https://bucket.s3.eu-central-1.amazonaws.com"), nothing from
-// anywhere else. WebAssembly may run; scripts from text may not.
+// anywhere else. WebAssembly may run; scripts from text may not, in workers neither.
 func Policy(origins ...string) string {
 	data := "'self'"
 	if len(origins) > 0 {
@@ -61,27 +61,17 @@ func Policy(origins ...string) string {
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 }
 
-// decoderPolicy is that of the scripts of workers in workers/. They decode LAZ
-// and KTX2 with WebAssembly whose glue (Emscripten's embind) makes functions from
-// text. A worker has no document that a script could be put into, so that is
-// allowed there and nowhere else.
-func decoderPolicy(origins []string) string {
-	return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'; connect-src " + strings.Join(append([]string{"'self'"}, origins...), " ")
-}
-
 // Handler serves the pages and what they load.
-type Handler struct {
-	policy, decoder string
-}
+type Handler struct{ policy string }
 
 // NewHandler returns a handler; see Policy for the origins.
 func NewHandler(origins ...string) *Handler {
-	return &Handler{policy: Policy(origins...), decoder: decoderPolicy(origins)}
+	return &Handler{policy: Policy(origins...)}
 }
 
 // ServePage answers with a page, whatever the path of the request is.
 func (h *Handler) ServePage(w http.ResponseWriter, r *http.Request, page Page) {
-	h.secure(w.Header(), h.policy)
+	h.secure(w.Header())
 	if !Built() {
 		http.Error(w, ErrNotBuilt.Error(), http.StatusServiceUnavailable)
 		return
@@ -98,17 +88,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	policy := h.policy
-	if strings.HasPrefix(name, "workers/") {
-		policy = h.decoder
-	}
-	h.secure(w.Header(), policy)
+	h.secure(w.Header())
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.serve(w, r, path.Join("assets", name))
 }
 
-func (h *Handler) secure(header http.Header, policy string) {
-	header.Set("Content-Security-Policy", policy)
+func (h *Handler) secure(header http.Header) {
+	header.Set("Content-Security-Policy", h.policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")

@@ -39,6 +39,7 @@ const (
 	TypeOBJ         = "obj"
 	TypePointCloud  = "point_cloud"
 	TypeReport      = "report"
+	TypeCameras     = "cameras"
 	typeLODPrefix   = "lod_"
 	aliasTiles3D    = "3dtiles"
 	maximalLODLevel = 9

@@ -128,7 +128,7 @@ func (o Options) Wants(types ...string) bool {
 func OutputTypes() []string {
 	return []string{
 		TypeGLBDraco, TypeGLBPreview, TypeLAZ, TypeCOPC, TypeEPT, TypeTiles3D, TypeThumbnail,
-		TypeDSM, TypeDTM, TypeOrthophoto, TypeOBJ, TypePointCloud, TypeReport,
+		TypeDSM, TypeDTM, TypeOrthophoto, TypeOBJ, TypePointCloud, TypeReport, TypeCameras,
 	}
 }
 

@@ -60,18 +60,28 @@ export class Watched {
 		);
 	}
 
-	/** Serious and critical findings of axe-core. */
+	/** Serious and critical findings of axe-core, in dark and light. */
 	async accessible() {
+		const before = await this.page.evaluate(() => (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
 		// The policy stops scripts from text, except those that the debugger brings.
 		await this.page.evaluate(axeSource);
-		const { violations } = await this.page.evaluate(() =>
-			// @ts-expect-error axe was brought above
-			axe.run({ resultTypes: ["violations"] }),
-		);
-		const serious = violations
-			.filter((/** @type {{impact: string}} */ v) => v.impact === "serious" || v.impact === "critical")
-			.map((/** @type {{id: string, nodes: {html: string}[]}} */ v) => `${v.id}: ${v.nodes.map((n) => n.html).join(" ")}`);
-		assert.deepEqual(serious, [], `axe on ${this.page.url()}`);
+		for (const colorScheme of /** @type {const} */ (before === "dark" ? ["light", "dark"] : ["dark", "light"])) {
+			await this.page.emulateMedia({ colorScheme });
+			// Colours change over some time.
+			await this.drawn();
+			await this.page.waitForFunction(() => document.getAnimations().length === 0);
+			const { violations } = await this.page.evaluate(() =>
+				// @ts-expect-error axe was brought above
+				axe.run({ resultTypes: ["violations"] }),
+			);
+			const serious = violations
+				.filter((/** @type {{impact: string}} */ v) => v.impact === "serious" || v.impact === "critical")
+				.map(
+					(/** @type {{id: string, nodes: {html: string, failureSummary: string}[]}} */ v) =>
+						`${v.id}: ${v.nodes.map((n) => `${n.html} ${n.failureSummary}`).join(" ")}`,
+				);
+			assert.deepEqual(serious, [], `axe on ${this.page.url()}, ${colorScheme}`);
+		}
 	}
 
 	/** Nothing is wider than the page. */
@@ -88,22 +98,19 @@ export class Watched {
 		await this.page.waitForFunction(() => document.documentElement.dataset.viewer === "settled", undefined, {
 			timeout: 2 * patience,
 		});
-		await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+		await this.drawn();
 	}
 
-	/** Waits until the viewer has begun to load and then has all again. */
-	async changed(/** @type {() => Promise<unknown>} */ change) {
-		await this.page.evaluate(() => {
-			document.documentElement.dataset.viewer = "asked";
-		});
-		await change();
-		await this.settled();
+	/** Waits until what was changed has been drawn. */
+	async drawn() {
+		await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
 	}
 
 	/**
 	 * Counts the colours of the picture: the share that is not background, and the
-	 * mean colour of that share. The screenshot goes through the compositor, so that
-	 * it is what a person would see.
+	 * mean colour of that share; and says which pixels these are, of a grid of the
+	 * canvas. The screenshot goes through the compositor, so that it is what a person
+	 * would see.
 	 */
 	async picture(name = "") {
 		const canvas = this.page.locator("canvas");
@@ -114,7 +121,7 @@ export class Watched {
 		// Tools and the status line lie over the edges.
 		const clip = { x: box.x + 70, y: box.y + 10, width: box.width - 80, height: box.height - 60 };
 		const png = await this.page.screenshot({ clip });
-		return this.page.evaluate(async (base64) => {
+		const seen = await this.page.evaluate(async (base64) => {
 			const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 			const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
 			const c = new OffscreenCanvas(image.width, image.height).getContext("2d");
@@ -123,19 +130,26 @@ export class Watched {
 			const { data, width, height } = c.getImageData(0, 0, image.width, image.height);
 			let n = 0;
 			const sum = [0, 0, 0];
+			const covered = [];
 			for (let y = 0; y < height; y++) {
 				for (let x = 0; x < width; x++) {
 					const i = (y * width + x) * 4;
 					const edge = y * width * 4; // the background is the same along a row
 					const far =
 						Math.abs(data[i] - data[edge]) + Math.abs(data[i + 1] - data[edge + 1]) + Math.abs(data[i + 2] - data[edge + 2]);
+					if (x % 4 === 0 && y % 4 === 0) covered.push({ x, y, is: far >= 24 });
 					if (far < 24) continue;
 					n++;
 					for (let k = 0; k < 3; k++) sum[k] += data[i + k];
 				}
 			}
-			return { share: n / (width * height), mean: sum.map((s) => s / Math.max(n, 1)) };
+			return { share: n / (width * height), mean: sum.map((s) => s / Math.max(n, 1)), covered };
 		}, png.toString("base64"));
+		for (const p of seen.covered) {
+			p.x += clip.x - box.x;
+			p.y += clip.y - box.y;
+		}
+		return seen;
 	}
 }
 

@@ -42,6 +42,7 @@ export const outputTypes = [
 	"obj",
 	"point_cloud",
 	"report",
+	"cameras",
 ] as const;
 export type OutputType = (typeof outputTypes)[number] | `lod_${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`;
 

@@ -67,7 +67,7 @@ after(() => cleanup.run());
 
 test("the types are those of the document that the worker serves", async () => {
 	const committed = await readFile(join(import.meta.dirname, "../../src/openapi.gen.ts"), "utf8");
-	assert.equal(await generate(address), committed, "run npm run generate against a worker of this build");
+	assert.ok((await generate(address)) === committed, "run npm run generate against a worker of this build");
 });
 
 test("a job goes through the queue, and its callbacks hold", { timeout: 120_000 }, async () => {

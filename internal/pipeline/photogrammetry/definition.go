@@ -138,9 +138,9 @@ func stages() pipeline.Definition {
 				Enabled: wantsCloud, Depends: nothing, Engines: native(runCloud),
 			},
 			{
-				Name: "report", Title: "Writing the report", Weight: 1, Version: 1,
+				Name: "report", Title: "Writing the report", Weight: 1, Version: 2,
 				Inputs: append([]string{productMapping, productSparse, productFrame, productUndistorted, productDense, productVisibility, productTextured}, photos...),
-				Memory: orthoMemory, Last: true, Enabled: wants(job.TypeReport), Depends: nothing, Engines: native(runReport),
+				Memory: orthoMemory, Last: true, Enabled: wants(job.TypeReport, job.TypeCameras), Depends: nothing, Engines: native(runReport),
 			},
 		},
 	}

@@ -18,8 +18,8 @@ const (
 	camerasName = "cameras.json"
 )
 
-// runReport says how good it all is: report.html, report.json, cameras.json, and the
-// model as text of COLMAP.
+// runReport says how good it all is: report.html, report.json, cameras.json with the
+// photos made smaller, and the model as text of COLMAP.
 func runReport(ctx context.Context, s *pipeline.Context) error {
 	model, err := colmap.ReadBinary(s.Product(productSparse))
 	if err != nil {
@@ -38,10 +38,11 @@ func runReport(ctx context.Context, s *pipeline.Context) error {
 	if err := report.Write(filepath.Dir(s.OutputPath(reportName)), d); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	if err := r.cameras(d.Frame); err != nil {
+	if err := r.cameras(ctx, d.Frame); err != nil {
 		return fmt.Errorf("write cameras: %w", err)
 	}
 	s.Publish(job.Output{Type: job.TypeReport, Path: reportName})
+	s.Publish(job.Output{Type: job.TypeCameras, Path: camerasName})
 	return nil
 }
 
@@ -121,12 +122,16 @@ func residuals(r *Residuals) *report.Residuals {
 }
 
 // cameras writes the poses: as JSON, and as COLMAP's text.
-func (r *reporter) cameras(f report.Frame) error {
+func (r *reporter) cameras(ctx context.Context, f report.Frame) error {
 	labels := map[string]string{}
 	for i := range r.photos.Photos {
 		labels[r.photos.Photos[i].Name] = r.photos.Photos[i].File
 	}
-	c, err := report.Cameras(r.model, f, labels)
+	views, err := r.views(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := report.Cameras(r.model, f, labels, views)
 	if err != nil {
 		return err
 	}

@@ -244,8 +244,11 @@ func TestFailure(t *testing.T) {
 	var s submitted
 	r.want(r.do(http.MethodPost, "/api/models/process", form, "Content-Type", contentType), http.StatusAccepted, &s)
 	j := r.until(s.JobID, job.StatusFailed)
-	if j.Error == nil || j.Error.Message == "" || j.Error.Hint == "" || !j.Error.Permanent {
+	if j.Error == nil || !strings.Contains(j.Error.Message, " broken.laz: ") || j.Error.Hint == "" || !j.Error.Permanent {
 		t.Errorf("%+v", j.Error)
+	}
+	if strings.Contains(j.Error.Message, r.dir) {
+		t.Errorf("the message tells of folders: %s", j.Error.Message)
 	}
 }
 

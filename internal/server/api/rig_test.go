@@ -336,20 +336,28 @@ func (r *rig) job(id string, headers ...string) jobs.Job {
 	return j
 }
 
-// until waits until a job is in a status.
+// until follows a job by its events until it is in a status.
 func (r *rig) until(id string, s job.Status, headers ...string) jobs.Job {
 	r.t.Helper()
-	var j jobs.Job
-	r.eventually("job "+id+" is "+string(s), func() bool {
-		j = r.job(id, headers...)
-		if jobs.Final(j.Status) && j.Status != s {
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	defer r.jobs.Join(ctx)()
+	events := r.jobs.Follow(id, "", "", func(string) bool { return true })
+	for {
+		j := r.job(id, headers...)
+		if j.Status == s {
+			return j
+		}
+		if jobs.Final(j.Status) {
 			r.t.Fatalf("job %s is %s: %+v", id, j.Status, j.Error)
 		}
-		return j.Status == s
-	})
-	return j
+		if _, err := events.Next(ctx, time.Second); err != nil {
+			r.t.Fatalf("job %s is %s, not %s: %v", id, j.Status, s, err)
+		}
+	}
 }
 
+// eventually is for what no event tells.
 func (r *rig) eventually(what string, condition func() bool) {
 	r.t.Helper()
 	deadline := time.Now().Add(patience)

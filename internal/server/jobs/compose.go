@@ -116,11 +116,27 @@ func (j *Job) overlay(l job.Live) {
 // tenth rounds a percentage to what is worth showing.
 func tenth(percent float64) float64 { return math.Round(percent*10) / 10 }
 
+// withoutFolders leaves out of a message where this machine keeps the files of a job:
+// what lies below a folder of the job's name stays.
+func withoutFolders(message, id string) string {
+	for _, folder := range []string{"/" + id + "/source/", "/" + id + "/"} {
+		for {
+			end := strings.Index(message, folder)
+			if end < 0 {
+				break
+			}
+			begin := strings.LastIndexAny(message[:end], " \t\n\"'(:=") + 1
+			message = message[:begin] + message[end+len(folder):]
+		}
+	}
+	return message
+}
+
 func errorOf(r record.Record) *Error {
 	if r.ErrorMessage == "" {
 		return nil
 	}
-	e := &Error{Message: r.ErrorMessage}
+	e := &Error{Message: withoutFolders(r.ErrorMessage, r.ID)}
 	var d record.ErrorDetails
 	if json.Unmarshal(r.ErrorDetails, &d) == nil {
 		e.Stage, e.Engine, e.Hint, e.Log, e.Attempt, e.Permanent = d.Stage, d.Engine, d.Hint, d.Log, d.Attempt, d.Permanent

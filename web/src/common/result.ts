@@ -32,7 +32,8 @@ export interface Dimension {
 	stddev?: number;
 }
 
-export interface Analysis {
+/** What is known of a point cloud. */
+export interface CloudAnalysis {
 	points?: number;
 	area?: number;
 	density?: number;
@@ -43,7 +44,41 @@ export interface Analysis {
 	dimensions?: Dimension[];
 	crs?: { name?: string; epsg?: number; horizontalUnit?: string; verticalUnit?: string; note?: string };
 	wgs84?: { center?: [number, number] };
+}
+
+/** What is known of a mesh. */
+export interface MeshAnalysis {
+	triangles?: number;
+	vertices?: number;
+	size?: [number, number, number];
+	materials?: number;
+}
+
+/** Where the models of a reconstruction lie: their coordinates, metres, and the offset make those of the cloud. */
+export interface PhotoFrame {
+	georeferenced: boolean;
+	epsg?: number;
+	offset: [number, number, number];
+	/** Metres of one unit of the reference system. */
+	unitMetres: number;
+	heightUnitMetres: number;
+}
+
+/** By subject; of photos, cloud and mesh are parts. */
+export interface Analysis extends CloudAnalysis {
+	cloud?: CloudAnalysis;
+	mesh?: MeshAnalysis & { mesh?: MeshAnalysis };
+	frame?: PhotoFrame;
+	mapping?: { photos: number; registered: number; reprojectionError: number };
 	[subject: string]: unknown;
+}
+
+export function cloudOf(analysis: Analysis | undefined): CloudAnalysis | undefined {
+	return analysis?.cloud ?? analysis;
+}
+
+export function meshOf(analysis: Analysis | undefined): MeshAnalysis | undefined {
+	return analysis?.mesh?.mesh ?? analysis?.mesh;
 }
 
 export interface Result {

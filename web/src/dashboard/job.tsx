@@ -1,6 +1,5 @@
 // One job: how it goes, what it made, what went wrong.
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, request } from "../common/api";
 import { ago, bytes, count, dateTime, duration, plural } from "../common/format";
@@ -8,10 +7,11 @@ import { Icon } from "../common/icons";
 import { outputTitle } from "../common/result";
 import { final, type Job, type JobOutput, type ShareLink, type Stage } from "../common/types";
 import { Dialog, Spinner } from "../common/ui";
+import { Card } from "./card";
 import { now } from "./clock";
 import { Thumb } from "./jobs";
 import { follow, go, href } from "./route";
-import { Bar, kindName, PriorityMark, ranFor, rateText, remainingText, StatusBadge } from "./status";
+import { Bar, kindName, PriorityMark, ranFor, rateText, remainingText, StatusBadge, stepName } from "./status";
 import * as store from "./store";
 
 export function JobPage({ id }: { id: string }) {
@@ -172,12 +172,11 @@ function ShareButton({ job }: { job: Job }) {
 }
 
 function Progress({ job }: { job: Job }) {
-	const stage = job.stages.find((s) => s.state === "running");
 	const took = ranFor(job, now.value);
 	return (
 		<section class="card progress-card" aria-label="Progress">
 			<div class="progress-line">
-				<b>{job.status === "queued" ? "Waiting for a worker" : (stage?.title ?? job.currentStep ?? "Starting")}</b>
+				<b>{job.status === "queued" ? "Waiting for a worker" : stepName(job) || "Starting"}</b>
 				<span class="number">{Math.floor(job.progress)} %</span>
 			</div>
 			<Bar value={job.progress} label="Progress" />
@@ -198,11 +197,13 @@ function Progress({ job }: { job: Job }) {
 function Failure({ job }: { job: Job }) {
 	const e = job.error;
 	if (!e) return null;
+	const stage = job.stages.find((s) => s.name === e.stage);
+	const message = e.message.replace(`stage ${e.stage}: `, "");
 	return (
 		<section class={`card failure ${job.status === "failed" ? "" : "soft"}`} aria-label="What went wrong">
 			<Icon name={job.status === "failed" ? "failed" : "warning"} size={20} />
 			<div>
-				<h2>{job.status === "failed" ? e.message : `The last attempt failed: ${e.message}`}</h2>
+				<h2>{job.status === "failed" ? message : `The last attempt failed: ${message}`}</h2>
 				{e.hint && (
 					<p>
 						<b>What to do: </b>
@@ -211,7 +212,7 @@ function Failure({ job }: { job: Job }) {
 				)}
 				<p class="muted">
 					{[
-						e.stage ? `in ${e.stage}` : "",
+						e.stage ? `in “${stage?.title ?? e.stage}”` : "",
 						e.engine ? `engine ${e.engine}` : "",
 						e.permanent ? "trying again as it is will not help" : "",
 					]
@@ -238,18 +239,6 @@ function Warnings({ list }: { list: string[] }) {
 					<li key={w}>{w}</li>
 				))}
 			</ul>
-		</section>
-	);
-}
-
-function Card({ title, children, more }: { title: string; children: ComponentChildren; more?: ComponentChildren }) {
-	return (
-		<section class="card">
-			<header class="card-head">
-				<h2>{title}</h2>
-				{more}
-			</header>
-			{children}
 		</section>
 	);
 }

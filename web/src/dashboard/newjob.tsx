@@ -27,7 +27,20 @@ const formats = [
 	"photos",
 	"zip",
 ];
-const outputs = ["glb_draco", "copc", "ept", "tiles_3d", "laz", "dsm", "dtm", "orthophoto", "obj", "thumbnail", "report"];
+const outputs = [
+	"glb_draco",
+	"copc",
+	"ept",
+	"tiles_3d",
+	"laz",
+	"dsm",
+	"dtm",
+	"orthophoto",
+	"obj",
+	"thumbnail",
+	"report",
+	"cameras",
+];
 
 interface Form {
 	format: string;

@@ -40,16 +40,23 @@ export function kindIcon(kind: string | undefined): IconName {
 	return kind === "mesh" ? "box" : kind === "photogrammetry" ? "camera" : kind === "pointcloud" ? "layers" : "file";
 }
 
-/** What a running job does, in a line. */
-export function stepText(job: Job): string {
+const steps: Record<string, string> = { fetch: "Fetching the source", publish: "Storing the results" };
+
+/** What a running job does. */
+export function stepName(job: Job): string {
 	const stage = job.stages.find((s) => s.state === "running");
-	const step = stage?.title ?? stage?.name ?? job.currentStep ?? "";
-	return [step, rateText(job), remainingText(job)].filter(Boolean).join(" · ");
+	const step = job.currentStep ?? "";
+	return stage?.title ?? stage?.name ?? steps[step] ?? step;
+}
+
+/** The same with how fast it goes, in a line. */
+export function stepText(job: Job): string {
+	return [stepName(job), rateText(job), remainingText(job)].filter(Boolean).join(" · ");
 }
 
 export function rateText(job: Job): string {
 	if (!job.rate) return "";
-	const moving = job.status === "uploading" || job.currentStep === "fetch" || job.currentStep === "fetching";
+	const moving = job.status === "uploading" || job.currentStep === "fetch";
 	return `${moving ? bytes(job.rate) : compact(job.rate)}/s`;
 }
 

@@ -216,19 +216,19 @@ function onJob(job: Job): void {
 		put([job]);
 		if (!listed.value.includes(job.jobId)) {
 			if (filtered.value) listSoon();
-			else if (!known && isNewest(job)) {
-				listed.value = [job.jobId, ...listed.value];
-				total.value++;
-			}
+			else if (!known) place(job);
 		}
 	});
 	if (known?.status !== job.status) queueSoon();
 }
 
-/** Jobs that the server tells of at the start may be older than the list goes. */
-function isNewest(job: Job): boolean {
-	const first = jobs.value.get(listed.value[0] ?? "");
-	return !first || (job.queuedAt ?? "") >= (first.queuedAt ?? "");
+/** Takes a job into the list where its time puts it; one that is older than the list goes is left out. */
+function place(job: Job): void {
+	const queued = (id: string) => jobs.value.get(id)?.queuedAt ?? "";
+	const at = listed.value.findIndex((id) => queued(id) <= (job.queuedAt ?? ""));
+	if (at < 0 && nextCursor.value) return;
+	listed.value = listed.value.toSpliced(at < 0 ? listed.value.length : at, 0, job.jobId);
+	total.value++;
 }
 
 function onProgress(p: JobProgress): void {

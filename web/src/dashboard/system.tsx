@@ -1,11 +1,11 @@
 // What the server runs on: processors, memory, cards, disks, workers, the queue.
 
-import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { ago, bytes, count, duration, plural } from "../common/format";
 import { Icon } from "../common/icons";
 import type { System } from "../common/types";
 import { Spinner } from "../common/ui";
+import { Card } from "./card";
 import { now } from "./clock";
 import { follow, href } from "./route";
 import { Bar } from "./status";
@@ -103,18 +103,6 @@ function Meters({ s }: { s: System }) {
 				<Meter key={d.name} icon="disk" label={`Disk: ${d.name}`} value={d.free < 0 ? "–" : bytes(d.free)} note="free" />
 			))}
 		</>
-	);
-}
-
-function Card({ title, children, more }: { title: string; children: ComponentChildren; more?: ComponentChildren }) {
-	return (
-		<section class="card">
-			<header class="card-head">
-				<h2>{title}</h2>
-				{more}
-			</header>
-			{children}
-		</section>
 	);
 }
 

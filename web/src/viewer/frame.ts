@@ -3,7 +3,7 @@
 // globe neither jitter nor lose digits on the GPU.
 
 import { Matrix4, Vector3 } from "three";
-import type { Analysis } from "../common/result";
+import { type Analysis, cloudOf, type PhotoFrame } from "../common/result";
 
 const metresPer: Record<string, number> = {
 	metre: 1,
@@ -22,33 +22,52 @@ const metresPer: Record<string, number> = {
 export interface Frame {
 	/** Origin in the coordinates of the source. */
 	origin: Vector3;
+	/** Middle of the bounds, at the bottom, in the coordinates of the source; undefined where they are not known. */
+	center?: Vector3;
 	/** Metres of one unit of the source, horizontally and vertically. */
 	horizontal: number;
 	vertical: number;
 	/** Name of the reference system, and of its unit where it is known. */
 	crs?: string;
 	unit?: string;
+	/** What is taken off the coordinates of models, metres and z up; undefined where they have nothing in common with the source. */
+	model?: Vector3;
 }
 
-/** The frame of a result: its origin is the middle of the bounds, at the bottom. */
+/** The frame of a result: its origin is near the middle of the bounds, at the bottom. */
 export function frameOf(analysis: Analysis | undefined): Frame {
-	const bounds = analysis?.bounds;
-	const crs = analysis?.crs;
-	const origin = new Vector3();
-	if (bounds) {
-		origin.set(
-			Math.round((bounds.min[0] + bounds.max[0]) / 2),
-			Math.round((bounds.min[1] + bounds.max[1]) / 2),
-			Math.floor(bounds.min[2]),
-		);
-	}
-	return {
-		origin,
-		horizontal: metresPer[crs?.horizontalUnit ?? ""] ?? 1,
-		vertical: metresPer[crs?.verticalUnit ?? crs?.horizontalUnit ?? ""] ?? 1,
-		crs: crs?.epsg ? `EPSG:${crs.epsg}` : crs?.name,
+	const cloud = cloudOf(analysis);
+	const photos = analysis?.frame;
+	const crs = cloud?.crs;
+	const f: Frame = {
+		origin: new Vector3().fromArray(photos?.offset ?? [0, 0, 0]),
+		horizontal: metresPer[crs?.horizontalUnit ?? ""] ?? photos?.unitMetres ?? 1,
+		vertical: metresPer[crs?.verticalUnit ?? crs?.horizontalUnit ?? ""] ?? photos?.heightUnitMetres ?? 1,
+		crs: crs?.epsg ? `EPSG:${crs.epsg}` : (crs?.name ?? (photos?.epsg ? `EPSG:${photos.epsg}` : undefined)),
 		unit: crs?.horizontalUnit,
 	};
+	const bounds = cloud?.bounds;
+	if (bounds) {
+		const [x, y, z] = [(bounds.min[0] + bounds.max[0]) / 2, (bounds.min[1] + bounds.max[1]) / 2, bounds.min[2]];
+		f.center = new Vector3(x, y, z);
+		f.origin.set(Math.round(x), Math.round(y), Math.floor(z));
+	}
+	if (photos) f.model = toScene(f, photos.offset).negate();
+	return f;
+}
+
+/** Place in the scene of coordinates of the source. */
+export function toScene(frame: Frame, p: readonly [number, number, number]): Vector3 {
+	return new Vector3(
+		(p[0] - frame.origin.x) * frame.horizontal,
+		(p[1] - frame.origin.y) * frame.horizontal,
+		(p[2] - frame.origin.z) * frame.vertical,
+	);
+}
+
+/** Place in the scene of the origin of a reconstruction's models. */
+export function originOf(frame: Frame, photos: PhotoFrame): Vector3 {
+	return toScene(frame, photos.offset);
 }
 
 /** Coordinates of the source at a place of the scene. */

@@ -54,6 +54,8 @@ export interface Source {
 	output: Output;
 	/** An orthophoto that lies on a height model. */
 	color?: Output;
+	/** A smaller level of a model, for a picture until the model is there. */
+	quick?: Output;
 }
 
 /** The ways to look at a result, best first. */
@@ -70,16 +72,23 @@ export function sourcesOf(result: Result): Source[] {
 	};
 	const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 	const n = (value: number | undefined, unit: string) => (value ? `${short.format(value)} ${unit}` : "");
-	const copc = by("copc");
-	add("cloud", "Point cloud", "COPC", copc);
-	const draco = by("glb_draco");
-	add("mesh", "Full model", n(draco?.triangles, "triangles"), draco);
-	const levels = outputs.filter((o) => /^lod_\d$/.test(o.type)).sort((a, b) => a.type.localeCompare(b.type));
-	for (const o of levels) add("mesh", `Level ${o.type.slice(4)}`, n(o.triangles, "triangles"), o);
-	const preview = by("glb_preview");
-	add("mesh", "Preview", n(preview?.triangles, "triangles"), preview);
+	const mesh = () => {
+		const draco = by("glb_draco");
+		add("mesh", "Full model", n(draco?.triangles, "triangles"), draco);
+		if (draco && sources[0]) sources[0].quick = quickLevel(outputs, draco);
+		const levels = outputs.filter((o) => /^lod_\d$/.test(o.type)).sort((a, b) => a.type.localeCompare(b.type));
+		for (const o of levels) add("mesh", `Level ${o.type.slice(4)}`, n(o.triangles, "triangles"), o);
+		const preview = by("glb_preview");
+		add("mesh", "Preview", n(preview?.triangles, "triangles"), preview);
+	};
 	const tiles = by("tiles_3d");
-	add("tiles", "3D Tiles", tiles?.tiles === 1 ? "1 tile" : n(tiles?.tiles, "tiles"), tiles);
+	const tileCount = (o: Output | undefined) => (o?.tiles === 1 ? "1 tile" : n(o?.tiles, "tiles"));
+	mesh();
+	if (by("glb_draco")) add("tiles", "3D Tiles", tileCount(tiles), tiles);
+	add("cloud", "Point cloud", "COPC", by("copc"));
+	if (!by("glb_draco")) add("tiles", "3D Tiles", tileCount(tiles), tiles);
+	const cloudTiles = outputs.find((o) => o.type === "point_cloud" && o.path?.endsWith("tileset.json"));
+	add("tiles", "Points as 3D Tiles", tileCount(cloudTiles), cloudTiles);
 	add("cloud", "Point cloud", "Entwine Point Tiles", by("ept"));
 	const ortho = by("orthophoto");
 	const dsm = by("dsm");
@@ -87,6 +96,17 @@ export function sourcesOf(result: Result): Source[] {
 	add("terrain", "Terrain model", "DTM", by("dtm"));
 	if (!dsm) add("terrain", "Orthophoto", "", ortho);
 	return sources;
+}
+
+/** Triangles of a model that is there at once. */
+const light = 250_000;
+
+/** The finest level of detail that is there at once, for a model that is not. */
+function quickLevel(outputs: Output[], full: Output): Output | undefined {
+	if ((full.triangles ?? 0) <= light) return undefined;
+	return outputs
+		.filter((o) => /^lod_\d$/.test(o.type) && (o.triangles ?? 0) > 1000 && (o.triangles ?? 0) <= light)
+		.sort((a, b) => (b.triangles ?? 0) - (a.triangles ?? 0))[0];
 }
 
 /** The one that is shown first: the finest that is quick to show. */

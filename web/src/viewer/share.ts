@@ -20,7 +20,8 @@ const colors: readonly ColorBy[] = ["rgb", "height", "intensity", "class"];
 const shadings: readonly Shading[] = ["lit", "flat", "clay", "wireframe"];
 const kinds: readonly MeasureKind[] = ["point", "distance", "height", "area"];
 
-const list = (numbers: number[]) => numbers.map((n) => Number(n.toFixed(3))).join(",");
+// Seven digits are what the GPU has, whether the model is a ring or a town.
+const list = (numbers: number[]) => numbers.map((n) => Number(n.toPrecision(7))).join(",");
 
 export function encodeView(v: SavedView): string {
 	const q = new URLSearchParams();

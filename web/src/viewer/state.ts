@@ -4,6 +4,7 @@
 import { signal } from "@preact/signals";
 import type { Box3, Vector3 } from "three";
 import type { Opened } from "../common/result";
+import type { Camera } from "./layers/cameras";
 import type { ColorBy } from "./layers/cloud/material";
 import type { Gradient } from "./layers/cloud/palette";
 import type { Place } from "./layers/layer";
@@ -43,7 +44,7 @@ export const hasPoints = signal(false);
 
 export const camerasShown = signal(false);
 export const hasCameras = signal(false);
-export const photo = signal<{ name: string; url?: string } | undefined>(undefined);
+export const photo = signal<Camera | undefined>(undefined);
 
 export const tool = signal<MeasureKind | undefined>(undefined);
 export const measurements = signal<Measurement[]>([]);

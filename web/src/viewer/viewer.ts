@@ -2,10 +2,10 @@
 
 import { batch, effect } from "@preact/signals";
 import { Box3, type Ray, Vector3 } from "three";
-import { fileURL, outputURL } from "../common/result";
+import { cloudOf, fileURL, outputURL } from "../common/result";
 import { Stage } from "./engine/stage";
 import { type Frame, frameOf, toSource } from "./frame";
-import { CamerasLayer } from "./layers/cameras";
+import { type Camera, CamerasLayer, viewFrom } from "./layers/cameras";
 import { CloudLayer } from "./layers/cloud/cloud";
 import type { Layer, LayerContext } from "./layers/layer";
 import { MeshLayer } from "./layers/mesh";
@@ -29,6 +29,8 @@ export class Viewer {
 	#stops: (() => void)[] = [];
 	#nextID = 1;
 	#fitted = false;
+	/** A smaller model is shown until the one that was asked for is there. */
+	#refining = false;
 
 	constructor(
 		readonly canvas: HTMLCanvasElement,
@@ -51,14 +53,14 @@ export class Viewer {
 			batch(() => {
 				state.opened.value = opened;
 				state.sources.value = sources;
-				const classes = (opened.result.analysis?.classes ?? []).map((c) => c.class);
+				const classes = (cloudOf(opened.result.analysis)?.classes ?? []).map((c) => c.class);
 				state.hiddenClasses.value = new Set(classes.filter(isNoise));
 			});
 			document.title = `${opened.result.name ?? "Result"} · Slate360`;
 			const first = sources.find((s) => s.id === this.#saved?.source) ?? firstSource(sources);
 			if (!first) {
 				state.phase.value = "empty";
-				document.documentElement.dataset.viewer = "empty";
+				tell("empty");
 				return;
 			}
 			this.#applySaved();
@@ -71,9 +73,9 @@ export class Viewer {
 
 	/** Shows another source in place of the one that is shown. */
 	async show(source: Source): Promise<void> {
-		const opened = state.opened.value;
-		if (!opened) return;
 		const turn = ++this.#opening;
+		this.#refining = false;
+		tell("loading");
 		batch(() => {
 			state.active.value = source;
 			state.phase.value = "loading";
@@ -81,29 +83,42 @@ export class Viewer {
 			state.problem.value = undefined;
 		});
 		try {
-			const layer = await this.#make(source, turn);
-			if (turn !== this.#opening) {
-				layer.dispose();
-				return;
+			if (source.quick && !this.#layer) {
+				if (!(await this.#put({ ...source, output: source.quick }, turn))) return;
+				this.#refining = true;
 			}
-			this.#swap(layer);
-			state.phase.value = "ready";
+			await this.#put(source, turn);
 		} catch (error) {
 			if (turn === this.#opening) this.#fail(error);
+		} finally {
+			if (turn === this.#opening) this.#refining = false;
+			this.stage.invalidate();
 		}
+	}
+
+	/** Loads a source and shows it, unless another was asked for meanwhile. */
+	async #put(source: Source, turn: number): Promise<boolean> {
+		const layer = await this.#make(source, turn);
+		if (turn !== this.#opening) {
+			layer.dispose();
+			return false;
+		}
+		this.#swap(layer);
+		state.phase.value = "ready";
+		return true;
 	}
 
 	async #make(source: Source, turn: number): Promise<Layer> {
 		const opened = state.opened.value;
 		if (!opened) throw new Error("no result is open");
 		const url = outputURL(opened, source.output);
-		const analysis = opened.result.analysis;
+		const analysis = cloudOf(opened.result.analysis);
 		const context = this.#context();
 		switch (source.kind) {
 			case "cloud":
 				return CloudLayer.open(source.output.type === "ept" ? "ept" : "copc", url, this.#frame, analysis, context);
 			case "tiles":
-				return TilesLayer.open(url, analysis?.bounds ? this.#frame : undefined, context);
+				return TilesLayer.open(url, source.output.points ? "cloud" : "mesh", this.#frame, context);
 			case "terrain": {
 				const color = source.color ? outputURL(opened, source.color) : undefined;
 				if (source.output.type === "orthophoto") return TerrainLayer.open(undefined, url, this.#frame, context);
@@ -113,7 +128,7 @@ export class Viewer {
 				const progress = (part: number) => {
 					if (turn === this.#opening) state.loaded.value = part;
 				};
-				const layer = await MeshLayer.open(url, context, progress, this.#meshOffset);
+				const layer = await MeshLayer.open(url, context, progress, this.#frame.model ?? this.#meshOffset);
 				this.#meshOffset ??= layer.offset;
 				return layer;
 			}
@@ -124,6 +139,7 @@ export class Viewer {
 		return {
 			renderer: this.stage.renderer,
 			invalidate: this.stage.invalidate,
+			onShine: () => this.stage.useEnvironment(),
 			onError: (error) => {
 				state.notice.value = `Part of the data could not be loaded: ${text(error)}`;
 			},
@@ -147,7 +163,6 @@ export class Viewer {
 				state.heightRange.value = layer.heights;
 			});
 		}
-		if (layer instanceof MeshLayer || layer instanceof TilesLayer) this.stage.useEnvironment();
 		state.hasPoints.value = layer.points;
 		this.stage.add(layer);
 		this.#style();
@@ -207,8 +222,8 @@ export class Viewer {
 				localStorage.setItem("slate360.units", state.units.value);
 			}),
 			effect(() => {
-				const cameras = this.#cameras;
-				if (cameras) cameras.object.visible = state.camerasShown.value;
+				const shown = state.camerasShown.value;
+				if (this.#cameras) this.#cameras.object.visible = shown;
 				this.stage.invalidate();
 			}),
 			effect(() => {
@@ -233,18 +248,18 @@ export class Viewer {
 		}
 	}
 
-	#afterFrame(busy: boolean): void {
+	#afterFrame(loading: boolean): void {
 		const { clientWidth: width, clientHeight: height } = this.canvas;
 		this.#overlay.show(arrange(this.#shown(), this.stage.camera, width, height));
-		if (!this.#layer) return;
+		if (!this.#layer || state.phase.value !== "ready") return;
+		const busy = loading || this.#refining;
 		batch(() => {
 			state.busy.value = busy;
 			state.summary.value = this.#layer?.summary() ?? "";
 			state.hasPoints.value = this.#layer?.points ?? false;
 		});
-		const root = document.documentElement;
-		if (root.dataset.viewer !== "shown" && root.dataset.viewer !== "settled") performance.mark("first-picture");
-		root.dataset.viewer = busy ? "shown" : "settled";
+		if (performance.getEntriesByName("first-picture").length === 0) performance.mark("first-picture");
+		tell(busy ? "shown" : "settled");
 	}
 
 	#shown() {
@@ -262,7 +277,7 @@ export class Viewer {
 			state.phase.value = "failed";
 			state.problem.value = { message: text(error), status: error instanceof OpenError ? error.status : undefined };
 		});
-		document.documentElement.dataset.viewer = "failed";
+		tell("failed");
 	}
 
 	// Pointer and measuring.
@@ -315,8 +330,28 @@ export class Viewer {
 		}
 		if (this.#cameras && state.camerasShown.value) {
 			const hit = this.#cameras.hit(this.stage.ray(e.offsetX, e.offsetY));
-			if (hit) state.photo.value = hit;
+			if (hit) this.choose(hit);
 		}
+	}
+
+	/** Shows a photo, and which camera took it; undefined shows none. */
+	choose(camera: Camera | undefined): void {
+		state.photo.value = camera;
+		this.#cameras?.highlight(camera);
+		this.stage.invalidate();
+	}
+
+	/** The photo that comes so many after another. */
+	photoAfter(camera: Camera, step: number): Camera | undefined {
+		const list = this.#cameras?.cameras ?? [];
+		return list[(list.indexOf(camera) + step + list.length) % list.length];
+	}
+
+	/** Flies to where a photo was taken. */
+	standAt(camera: Camera): void {
+		const center = this.stage.bounds().getCenter(new Vector3());
+		const size = this.stage.bounds().getSize(new Vector3()).length();
+		this.stage.go(viewFrom(camera, Math.max(center.sub(camera.at).dot(camera.forward), size * 0.05)));
 	}
 
 	/** Flies nearer to what was double-clicked, and turns about it from then on. */
@@ -474,6 +509,11 @@ export class Viewer {
 		this.stage.dispose();
 		this.#cameras?.dispose();
 	}
+}
+
+/** Says on the document how far the picture is, for who watches the page from outside. */
+function tell(progress: "loading" | "shown" | "settled" | "empty" | "failed"): void {
+	document.documentElement.dataset.viewer = progress;
 }
 
 /** Sets a face of the box within limits, and away from the one across. */

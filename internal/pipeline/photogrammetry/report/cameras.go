@@ -53,6 +53,18 @@ type Shot struct {
 	Latitude    *float64    `json:"latitude,omitempty"`
 	Longitude   *float64    `json:"longitude,omitempty"`
 	Height      *float64    `json:"height,omitempty"`
+	// View is the photo without distortion, made smaller; nil where it was not kept.
+	View *View `json:"view,omitempty"`
+}
+
+// View is a photo as a pinhole camera of the same pose sees it. Path is relative to the
+// folder of the result; the rest is in pixels of the file.
+type View struct {
+	Path   string     `json:"path"`
+	Width  int        `json:"width"`
+	Height int        `json:"height"`
+	Focal  [2]float64 `json:"focal"`
+	Center [2]float64 `json:"center"`
 }
 
 // ToCRS returns local coordinates in the CRS.
@@ -90,8 +102,8 @@ func (f *Frame) toWGS84() (*crs.Transform, error) {
 }
 
 // Cameras returns the content of cameras.json. labels are the names of photos that
-// people know, by those of the model; nil keeps the model's.
-func Cameras(m *colmap.Model, f Frame, labels map[string]string) (*CamerasFile, error) {
+// people know, by those of the model, and views what was kept of them; nil is none.
+func Cameras(m *colmap.Model, f Frame, labels map[string]string, views map[string]View) (*CamerasFile, error) {
 	wgs, err := f.toWGS84()
 	if err != nil {
 		return nil, err
@@ -110,6 +122,9 @@ func Cameras(m *colmap.Model, f Frame, labels map[string]string) (*CamerasFile, 
 		s := shotOf(&image)
 		if label := labels[image.Name]; label != "" {
 			s.Photo = label
+		}
+		if v, ok := views[image.Name]; ok {
+			s.View = &v
 		}
 		if wgs != nil {
 			at := f.ToCRS(s.Position)

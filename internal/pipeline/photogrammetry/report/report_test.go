@@ -333,7 +333,8 @@ func TestCameras(t *testing.T) {
 	side := camera.LookAt([3]float64{0, 0, 10}, [3]float64{10, 0, 0}, [3]float64{0, 0, 1})
 	m.Images[1].Rotation, m.Images[1].Translation = side.Quaternion(), side.T
 	f := Frame{Georeferenced: true, EPSG: 32632, Offset: [3]float64{477000, 5473000, 110}}
-	c, err := Cameras(m, f, map[string]string{"p00.jpg": "a/DSC 1.JPG"})
+	view := View{Path: "photos/00000.jpg", Width: 40, Height: 30, Focal: [2]float64{40, 40}, Center: [2]float64{20, 15}}
+	c, err := Cameras(m, f, map[string]string{"p00.jpg": "a/DSC 1.JPG"}, map[string]View{"p00.jpg": view})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,6 +347,9 @@ func TestCameras(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := back.Shots[0]
+	if s.View == nil || *s.View != view || back.Shots[1].View != nil {
+		t.Errorf("views %+v, %+v", s.View, back.Shots[1].View)
+	}
 	if back.Format != CamerasFormat || s.Photo != "a/DSC 1.JPG" || s.Camera != 7 || math.Hypot(s.Position[0], s.Position[1]) > 1e-9 || s.Pitch != -90 || math.Abs(s.Yaw) > 1e-6 {
 		t.Errorf("%+v", s)
 	}
@@ -372,10 +376,10 @@ func TestCameras(t *testing.T) {
 			t.Errorf("axis %d: %g, want %g", i, v, want[i])
 		}
 	}
-	if c, err := Cameras(m, Frame{}, nil); err != nil || c.Shots[0].Latitude != nil {
+	if c, err := Cameras(m, Frame{}, nil, nil); err != nil || c.Shots[0].Latitude != nil {
 		t.Errorf("without a place: %v", err)
 	}
-	if _, err := Cameras(m, Frame{Georeferenced: true, CRS: "nonsense"}, nil); err == nil {
+	if _, err := Cameras(m, Frame{Georeferenced: true, CRS: "nonsense"}, nil, nil); err == nil {
 		t.Error("an unknown CRS is no error")
 	}
 }

@@ -52,7 +52,7 @@ export class Stage {
 	/** Called after each picture, for what lies over the canvas. */
 	onFrame: (busy: boolean) => void = () => {};
 
-	#sky = new HemisphereLight(0xffffff, 0x8a8f98, 1.1);
+	#sky = new HemisphereLight(0xffffff, 0x8a8f98, 1.6);
 	#layers = new Set<Layer>();
 	#picker = new Picker();
 	#dirty = true;
@@ -68,6 +68,7 @@ export class Stage {
 		this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true, powerPreference: "high-performance" });
 		this.renderer.setClearColor(new Color(0x000000), 0);
 		this.renderer.toneMapping = NeutralToneMapping;
+		this.renderer.toneMappingExposure = 0.82; // white stays grey enough to have a shape
 		this.camera.up.set(0, 0, 1);
 		this.controls = new OrbitControls(this.camera, canvas);
 		this.controls.enableDamping = true;
@@ -79,12 +80,12 @@ export class Stage {
 		this.controls.addEventListener("start", () => {
 			this.#flight = undefined;
 		});
-		const sun = new DirectionalLight(0xffffff, 1.5);
+		const sun = new DirectionalLight(0xffffff, 2);
 		sun.position.set(-0.5, -0.9, 1.4);
 		this.scene.add(sun, this.#sky);
 		this.#observer = new ResizeObserver(() => this.#resize());
 		this.#observer.observe(canvas);
-		canvas.addEventListener("webglcontextrestored", this.invalidate);
+		canvas.addEventListener("webglcontextrestored", this.#restored);
 		this.#resize();
 		this.#frame = requestAnimationFrame(this.#loop);
 	}
@@ -110,7 +111,7 @@ export class Stage {
 		return this.#layers;
 	}
 
-	/** Light from all around, which metal and gloss need; made when a model asks for it. */
+	/** Light from all around, which metal and gloss need; made when a model asks for it, since it takes a processor seconds. */
 	useEnvironment(): void {
 		if (this.#hasEnvironment) return;
 		this.#hasEnvironment = true;
@@ -118,13 +119,22 @@ export class Stage {
 		const planes = this.renderer.clippingPlanes;
 		this.renderer.clippingPlanes = [];
 		this.scene.environment = generator.fromScene(new RoomEnvironment(), 0.04).texture;
-		this.scene.environmentIntensity = 0.5;
+		this.scene.environmentIntensity = 0.4;
 		this.#sky.intensity = 0.25; // the environment lights from all sides by itself
 		this.scene.environmentRotation.set(Math.PI / 2, 0, 0);
 		this.renderer.clippingPlanes = planes;
 		generator.dispose();
 		this.invalidate();
 	}
+
+	/** Makes again what only the GPU had. */
+	#restored = (): void => {
+		if (this.#hasEnvironment) {
+			this.#hasEnvironment = false;
+			this.useEnvironment();
+		}
+		this.invalidate();
+	};
 
 	/** Shows only what is inside the box; undefined shows all. */
 	clip(box: Box3 | undefined): void {

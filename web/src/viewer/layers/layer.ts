@@ -39,6 +39,8 @@ export interface LayerContext {
 	renderer: WebGLRenderer;
 	/** Asks for a new picture. */
 	invalidate(): void;
+	/** Tells that something shines, and wants light from all around. */
+	onShine(): void;
 	/** Tells of something that failed after the layer was opened. */
 	onError(error: unknown): void;
 }

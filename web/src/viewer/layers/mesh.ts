@@ -6,7 +6,7 @@ import { compact } from "../../common/format";
 import { yUpToZUp } from "../frame";
 import { makeLoaders } from "./gltf";
 import type { Layer, LayerContext, Place } from "./layer";
-import { freeModel, Shader, type Shading } from "./shading";
+import { freeModel, Shader, type Shading, shines } from "./shading";
 
 export class MeshLayer implements Layer {
 	readonly object = new Group();
@@ -48,6 +48,7 @@ export class MeshLayer implements Layer {
 			model.updateMatrixWorld(true);
 			const box = new Box3().setFromObject(model);
 			if (box.isEmpty()) throw new Error("the model has nothing to show");
+			if (shines(model)) context.onShine();
 			const taken = offset ?? farOffset(box);
 			model.position.copy(taken).negate();
 			model.updateMatrixWorld(true);

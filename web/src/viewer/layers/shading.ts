@@ -7,6 +7,19 @@ export type Shading = "lit" | "flat" | "clay" | "wireframe";
 
 const own = new WeakMap<Mesh, Material | Material[]>();
 
+/** Tells whether anything below an object shines, as metal and gloss do. */
+export function shines(object: Object3D): boolean {
+	let found = false;
+	object.traverse((o) => {
+		if (!(o instanceof Mesh)) return;
+		const material = ownMaterial(o);
+		for (const m of Array.isArray(material) ? material : [material]) {
+			if (m instanceof MeshStandardMaterial && (m.metalness > 0.1 || m.roughness < 0.4)) found = true;
+		}
+	});
+	return found;
+}
+
 /** The material that a mesh came with. */
 export function ownMaterial(mesh: Mesh): Material | Material[] {
 	return own.get(mesh) ?? mesh.material;
@@ -30,6 +43,8 @@ export class Shader {
 	#of(material: Material, shading: Shading): Material {
 		switch (shading) {
 			case "lit":
+				// Pictures that are light already (KHR_materials_unlit) stay as they were taken.
+				if (material instanceof MeshBasicMaterial) material.toneMapped = false;
 				return material;
 			case "clay":
 				return this.#clay;

@@ -4,13 +4,13 @@
 import { TilesRenderer } from "3d-tiles-renderer";
 import { ImplicitTilingPlugin } from "3d-tiles-renderer/core/plugins";
 import { GLTFExtensionsPlugin } from "3d-tiles-renderer/three/plugins";
-import { Box3, Matrix4, Mesh, type Object3D, Points, PointsMaterial, type Ray, Raycaster, Sphere, type Vector3 } from "three";
+import { Box3, Matrix4, Mesh, type Object3D, Points, PointsMaterial, type Ray, Raycaster, Sphere, Vector3 } from "three";
 import { MeshoptDecoder } from "three/examples/jsm/libs/meshopt_decoder.module.js";
 import { compact } from "../../common/format";
-import { eastNorthUp, type Frame, geodetic, isGeocentric } from "../frame";
+import { eastNorthUp, type Frame, geodetic, isGeocentric, toScene } from "../frame";
 import { type Loaders, makeLoaders } from "./gltf";
 import type { Layer, LayerContext, Place, View } from "./layer";
-import { Shader, type Shading } from "./shading";
+import { Shader, type Shading, shines } from "./shading";
 
 export class TilesLayer implements Layer {
 	points = false;
@@ -26,7 +26,8 @@ export class TilesLayer implements Layer {
 
 	private constructor(
 		url: string,
-		readonly frame: Frame | undefined,
+		readonly holds: "cloud" | "mesh",
+		readonly frame: Frame,
 		readonly context: LayerContext,
 	) {
 		this.#loaders = makeLoaders(context.renderer);
@@ -47,8 +48,8 @@ export class TilesLayer implements Layer {
 		this.#tiles = tiles;
 	}
 
-	static open(url: string, frame: Frame | undefined, context: LayerContext): Promise<TilesLayer> {
-		const layer = new TilesLayer(url, frame, context);
+	static open(url: string, holds: "cloud" | "mesh", frame: Frame, context: LayerContext): Promise<TilesLayer> {
+		const layer = new TilesLayer(url, holds, frame, context);
 		return layer.#open();
 	}
 
@@ -91,26 +92,43 @@ export class TilesLayer implements Layer {
 				o.geometry.computeVertexNormals();
 			}
 		});
+		if (shines(scene)) this.context.onShine();
 		this.#shader.apply(scene, this.#shading);
 		this.context.invalidate();
 	}
 
-	/** Puts a tileset that lies on the globe into the frame of the scene. */
+	/** Puts the tileset into the frame of the scene. */
 	#orient(): void {
 		const sphere = new Sphere();
 		this.#tiles.getBoundingSphere(sphere);
+		const onGlobe = isGeocentric(sphere.center);
+		const toTiles = this.#place(sphere, onGlobe).multiply(new Matrix4().makeTranslation(this.#shift()));
+		if (onGlobe) this.#toGlobe = toTiles;
 		const group = this.#tiles.group;
-		if (isGeocentric(sphere.center)) {
-			const { lon, lat, height } = geodetic(sphere.center);
-			// The frame's height where there is one, so that layers lie on each other.
-			const bottom = this.frame ? this.frame.origin.z * this.frame.vertical : height;
-			const base = Math.abs(bottom - height) < 2000 ? bottom : height - sphere.radius;
-			this.#toGlobe = eastNorthUp(lon, lat, base);
-			group.matrix.copy(this.#toGlobe).invert();
-			group.matrix.decompose(group.position, group.quaternion, group.scale);
-		}
+		group.matrix.copy(toTiles).invert();
+		group.matrix.decompose(group.position, group.quaternion, group.scale);
 		group.updateMatrixWorld(true);
 		this.#bounds();
+	}
+
+	/** From metres, z up, of what was tiled to the coordinates of the tileset. */
+	#place(sphere: Sphere, onGlobe: boolean): Matrix4 {
+		if (!onGlobe) return new Matrix4();
+		// Our tilesets have one transform, at the root; those of others may have none, or many.
+		const root = (this.#tiles.rootTileset as { root?: { transform?: number[] } } | null)?.root?.transform;
+		if (root) {
+			const m = new Matrix4().fromArray(root);
+			if (isGeocentric(new Vector3().setFromMatrixPosition(m)) && Math.abs(m.determinant() - 1) < 1e-3) return m;
+		}
+		const { lon, lat, height } = geodetic(sphere.center);
+		return eastNorthUp(lon, lat, height - sphere.radius);
+	}
+
+	/** From the scene to metres of what was tiled: a model as it is, a cloud about the middle of its bounds. */
+	#shift(): Vector3 {
+		const { model, center } = this.frame;
+		if (this.holds === "mesh") return model?.clone() ?? new Vector3();
+		return center ? toScene(this.frame, center.toArray()).negate() : new Vector3();
 	}
 
 	#bounds(): void {
@@ -177,7 +195,10 @@ export class TilesLayer implements Layer {
 	}
 
 	place(p: Vector3): Place {
-		if (!this.#toGlobe) return { label: "Model x, y, z", values: [p.x, p.z, -p.y].map((n) => n.toFixed(3)) };
+		if (!this.#toGlobe) {
+			const v = p.clone().applyMatrix4(this.#tiles.group.matrixWorld.clone().invert());
+			return { label: "Model x, y, z", values: [v.x, v.z, -v.y].map((n) => n.toFixed(3)) };
+		}
 		const { lon, lat, height } = geodetic(p.clone().applyMatrix4(this.#toGlobe));
 		const degrees = (r: number) => ((r * 180) / Math.PI).toFixed(7);
 		return { label: "WGS 84 lat, lon, height", values: [degrees(lat), degrees(lon), `${height.toFixed(2)} m`] };

@@ -60,7 +60,7 @@ export function App() {
 			</main>
 			{viewer && state.opened.value && <Panel viewer={viewer} />}
 			{sharing && viewer && <ShareDialog viewer={viewer} onClose={() => setSharing(false)} />}
-			<Photo />
+			{viewer && <Photo viewer={viewer} />}
 		</div>
 	);
 }

@@ -1,6 +1,6 @@
 import { bytes, count } from "../../common/format";
 import { Icon } from "../../common/icons";
-import { type Analysis, type Output, outputTitle, outputURL } from "../../common/result";
+import { type Analysis, cloudOf, meshOf, type Output, outputTitle, outputURL } from "../../common/result";
 import * as state from "../state";
 import { help } from "./keys";
 import { Group } from "./panel";
@@ -70,31 +70,29 @@ function holds(o: Output): string {
 	return "";
 }
 
-interface MeshAnalysis {
-	triangles?: number;
-	vertices?: number;
-	size?: [number, number, number];
-	materials?: number;
-}
-
 function Facts({ analysis }: { analysis?: Analysis }) {
 	const rows: [string, string][] = [];
 	if (!analysis) return null;
-	const mesh = analysis.mesh as MeshAnalysis | undefined;
-	const unit = analysis.crs?.horizontalUnit;
-	if (analysis.points) rows.push(["Points", count(analysis.points)]);
+	const mesh = meshOf(analysis);
+	const cloud = cloudOf(analysis);
+	const unit = cloud?.crs?.horizontalUnit;
+	const photos = analysis.mapping;
+	if (photos) rows.push(["Photos", `${count(photos.registered)} of ${count(photos.photos)} in place`]);
+	if (photos) rows.push(["Reprojection error", `${photos.reprojectionError.toFixed(2)} px`]);
+	if (cloud?.points) rows.push(["Points", count(cloud.points)]);
 	if (mesh?.triangles) rows.push(["Triangles", count(mesh.triangles)]);
 	if (mesh?.vertices) rows.push(["Vertices", count(mesh.vertices)]);
-	if (analysis.density)
-		rows.push(["Density", `${analysis.density.toFixed(1)} per ${unit === "metre" ? "m²" : `square ${unit ?? "unit"}`}`]);
-	if (analysis.crs?.name)
-		rows.push(["Reference system", analysis.crs.epsg ? `${analysis.crs.name} (EPSG:${analysis.crs.epsg})` : analysis.crs.name]);
-	const b = analysis.bounds;
+	if (mesh?.size && !cloud?.bounds) rows.push(["Size", mesh.size.map((n) => n.toFixed(2)).join(" × ")]);
+	if (cloud?.density)
+		rows.push(["Density", `${cloud.density.toFixed(1)} per ${unit === "metre" ? "m²" : `square ${unit ?? "unit"}`}`]);
+	const crs = cloud?.crs;
+	if (crs?.name) rows.push(["Reference system", crs.epsg ? `${crs.name} (EPSG:${crs.epsg})` : crs.name]);
+	const b = cloud?.bounds;
 	if (b) {
 		rows.push(["Extent", b.min.map((v, i) => ((b.max[i] ?? 0) - v).toFixed(1)).join(" × ") + (unit ? ` ${unit}` : "")]);
 		rows.push(["Heights", `${b.min[2].toFixed(2)} to ${b.max[2].toFixed(2)}`]);
 	}
-	const center = analysis.wgs84?.center;
+	const center = cloud?.wgs84?.center;
 	if (center) rows.push(["Location", `${center[1].toFixed(6)}, ${center[0].toFixed(6)}`]);
 	if (rows.length === 0) return null;
 	return (
@@ -107,7 +105,7 @@ function Facts({ analysis }: { analysis?: Analysis }) {
 					</div>
 				))}
 			</dl>
-			{analysis.crs?.note && <p class="muted small">{analysis.crs.note}</p>}
+			{crs?.note && <p class="muted small">{crs.note}</p>}
 		</Group>
 	);
 }

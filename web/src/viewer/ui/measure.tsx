@@ -6,7 +6,8 @@ import type { Viewer } from "../viewer";
 import { Group } from "./panel";
 
 export function MeasureTab({ viewer }: { viewer: Viewer }) {
-	const list = state.measurements.value;
+	// One that was only begun has no numbers yet.
+	const list = state.measurements.value.filter((m) => m.done || m.points.length > 1);
 	return (
 		<>
 			<Group title="Units">

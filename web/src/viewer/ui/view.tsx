@@ -1,4 +1,5 @@
 import { compact } from "../../common/format";
+import { cloudOf } from "../../common/result";
 import { Segmented, Slider, Switch } from "../../common/ui";
 import { classColor, className, type Gradient, gradients } from "../layers/cloud/palette";
 import * as state from "../state";
@@ -180,7 +181,7 @@ function Ramp({ stops }: { stops: number[] }) {
 }
 
 function Classes() {
-	const classes = state.opened.value?.result.analysis?.classes;
+	const classes = cloudOf(state.opened.value?.result.analysis)?.classes;
 	if (!classes?.length) return null;
 	const toggle = (n: number) => {
 		const hidden = new Set(state.hiddenClasses.value);

@@ -24,19 +24,25 @@ export interface Raster {
 
 export type RasterAnswer = { id: number; ok: true; raster: Raster } | { id: number; ok: false; message: string };
 
+type Tiff = Awaited<ReturnType<typeof fromUrl>>;
+type Picture = Awaited<ReturnType<Tiff["getImage"]>>;
+
+/** Bit of NewSubfileType: the picture is a mask of another. */
+const mask = 4;
+
 async function load({ url, size, as }: RasterRequest): Promise<Raster> {
 	const tiff = await fromUrl(url);
 	const full = await tiff.getImage();
 	const box = full.getBoundingBox() as [number, number, number, number];
-	// Overviews come from the finest to the coarsest.
+	// Overviews come from the finest to the coarsest, each with its mask behind it.
 	let image = full;
-	for (let i = (await tiff.getImageCount()) - 1; i >= 0; i--) {
-		const candidate = await tiff.getImage(i);
-		if (candidate.fileDirectory.getValue("NewSubfileType") === 4) continue; // a mask
-		image = candidate;
-		if (Math.max(image.getWidth(), image.getHeight()) >= size / 1.5) break;
+	const masks: Picture[] = [];
+	for (let i = 1; i < (await tiff.getImageCount()); i++) {
+		const other = await tiff.getImage(i);
+		if (Number(other.fileDirectory.getValue("NewSubfileType") ?? 0) & mask) masks.push(other);
+		else if (long(other) >= size / 1.5 && long(other) < long(image)) image = other;
 	}
-	const scale = Math.min(1, size / Math.max(image.getWidth(), image.getHeight()));
+	const scale = Math.min(1, size / long(image));
 	const width = Math.max(1, Math.round(image.getWidth() * scale));
 	const height = Math.max(1, Math.round(image.getHeight() * scale));
 	const nodata = full.getGDALNoData();
@@ -46,11 +52,17 @@ async function load({ url, size, as }: RasterRequest): Promise<Raster> {
 		if (nodata !== null) for (let i = 0; i < values.length; i++) if (values[i] === nodata) values[i] = Number.NaN;
 		return { width, height, box, values };
 	}
-	return { width, height, box, rgba: await colors(image, width, height, nodata) };
+	const own = masks.find((m) => m.getWidth() === image.getWidth() && m.getHeight() === image.getHeight());
+	return { width, height, box, rgba: await colors(image, own, width, height, nodata) };
+}
+
+function long(image: Picture): number {
+	return Math.max(image.getWidth(), image.getHeight());
 }
 
 async function colors(
-	image: Awaited<ReturnType<Awaited<ReturnType<typeof fromUrl>>["getImage"]>>,
+	image: Picture,
+	own: Picture | undefined,
 	width: number,
 	height: number,
 	nodata: number | null,
@@ -59,14 +71,18 @@ async function colors(
 	const bands = image.getSamplesPerPixel();
 	// YCbCr of JPEG comes as RGB from readRGB; an alpha band has to be read by itself.
 	const rgb = (await image.readRGB({ width, height, interleave: true, enableAlpha: false })) as unknown as ArrayLike<number>;
-	const alpha = bands === 4 || bands === 2 ? await image.readRasters({ width, height, samples: [bands - 1] }) : undefined;
-	const mask = alpha ? (alpha as unknown as ArrayLike<number>[])[0] : undefined;
+	const alpha =
+		bands === 4 || bands === 2
+			? await image.readRasters({ width, height, samples: [bands - 1] })
+			: await own?.readRasters({ width, height, samples: [0] });
+	const shown = alpha ? (alpha as unknown as ArrayLike<number>[])[0] : undefined;
 	for (let i = 0; i < width * height; i++) {
 		const [r = 0, g = 0, b = 0] = [rgb[i * 3], rgb[i * 3 + 1], rgb[i * 3 + 2]];
 		rgba[i * 4] = r;
 		rgba[i * 4 + 1] = g;
 		rgba[i * 4 + 2] = b;
-		rgba[i * 4 + 3] = mask ? (mask[i] ?? 255) : nodata !== null && r === nodata && g === nodata && b === nodata ? 0 : 255;
+		if (shown) rgba[i * 4 + 3] = own ? ((shown[i] ?? 0) > 0 ? 255 : 0) : (shown[i] ?? 255);
+		else rgba[i * 4 + 3] = nodata !== null && r === nodata && g === nodata && b === nodata ? 0 : 255;
 	}
 	return rgba;
 }

@@ -4,7 +4,7 @@
 
 import { Box3, BufferAttribute, BufferGeometry, Frustum, Group, Matrix4, Points, type Ray, Sphere, Vector3 } from "three";
 import { compact } from "../../../common/format";
-import type { Analysis } from "../../../common/result";
+import type { CloudAnalysis } from "../../../common/result";
 import type { Frame } from "../../frame";
 import type { CloudInfo, NodeAddress, NodeData } from "../../workers/protocol";
 import type { Layer, LayerContext, View } from "../layer";
@@ -59,7 +59,7 @@ export class CloudLayer implements Layer {
 		format: "copc" | "ept",
 		url: string,
 		frame: Frame,
-		analysis: Analysis | undefined,
+		analysis: CloudAnalysis | undefined,
 		context: LayerContext,
 	): Promise<CloudLayer> {
 		const layer = new CloudLayer(new CloudSource(format, url), frame, context);
@@ -72,7 +72,7 @@ export class CloudLayer implements Layer {
 		return layer;
 	}
 
-	async #open(analysis: Analysis | undefined): Promise<void> {
+	async #open(analysis: CloudAnalysis | undefined): Promise<void> {
 		const info = await this.source.open();
 		this.info = info;
 		this.#add(info.hierarchy);
@@ -90,7 +90,7 @@ export class CloudLayer implements Layer {
 	}
 
 	/** Sets the ranges of heights and intensities to what nearly all points have. */
-	#ranges(data: NodeData, analysis: Analysis | undefined): void {
+	#ranges(data: NodeData, analysis: CloudAnalysis | undefined): void {
 		const heights = new Float32Array(data.intensities.length);
 		for (let i = 0; i < heights.length; i++) heights[i] = data.positions[i * 3 + 2] ?? 0;
 		heights.sort();
