@@ -172,7 +172,8 @@ func (p *Program) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.AddCommand(p.processCommand(), p.infoCommand(), p.viewCommand(), p.runCommand(), p.submitCommand(), p.jobsCommand(),
-		p.installCommand(), p.uninstallCommand(), p.costCommand(), p.autoscaleCommand(), p.backupCommand(), p.restoreCommand(), p.doctorCommand(), p.completionCommand(), p.versionCommand())
+		p.installCommand(), p.uninstallCommand(), p.costCommand(), p.autoscaleCommand(), p.backupCommand(), p.restoreCommand(), p.doctorCommand(),
+		p.selfCheckCommand(), p.healthCommand(), p.completionCommand(), p.versionCommand())
 	if len(p.Samples) > 0 {
 		root.AddCommand(p.sampleCommand())
 	}

@@ -9,7 +9,7 @@ import (
 func (p *Program) installCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "install",
-		Short: "Install the service, or print the schema of the database",
+		Short: "Install the service or manual pages, or print the schema of the database",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -24,6 +24,6 @@ empty database, or brings an older one up to date; rows stay. It can be run agai
 			_, err := io.WriteString(p.Stdout, p.Backends.Schema())
 			return err
 		},
-	}, p.installSystemdCommand())
+	}, p.installSystemdCommand(), p.installManCommand())
 	return c
 }

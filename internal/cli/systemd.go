@@ -29,6 +29,7 @@ type systemdFlags struct {
 	memory, tasks string
 	drain         time.Duration
 	print, now    bool
+	printEnv      bool
 }
 
 // unitTemplate is the unit. The user is made by systemd for as long as the service
@@ -102,6 +103,9 @@ const environmentText = `# Environment of slate360-worker; only root reads it. A
 
 `
 
+// environment is the environment file as it is installed.
+func environment() []byte { return append([]byte(environmentText), config.Example()...) }
+
 func (p *Program) installSystemdCommand() *cobra.Command {
 	f := &systemdFlags{}
 	c := &cobra.Command{
@@ -110,7 +114,7 @@ func (p *Program) installSystemdCommand() *cobra.Command {
 		Long: `Writes the unit ` + unitName + ` and the file of its environment, which only root can
 read and which is left as it is where there is one, and copies the program to
 /usr/local/bin. With --now the service is enabled and started. With --print the
-unit is printed and nothing is written.`,
+unit is printed and nothing is written; with --print-env, the file of the environment.`,
 		Example: "  " + Name + " install systemd --print\n  sudo " + Name + " install systemd --now",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.installSystemd(cmd.Context(), f) },
@@ -122,6 +126,7 @@ unit is printed and nothing is written.`,
 	flags.StringVar(&f.tasks, "tasks-max", "4096", "most threads and processes of the service")
 	flags.DurationVar(&f.drain, "drain", 10*time.Minute, "what running jobs get to end when the service stops")
 	flags.BoolVar(&f.print, "print", false, "print the unit, write nothing")
+	flags.BoolVar(&f.printEnv, "print-env", false, "print the file of the environment, write nothing")
 	flags.BoolVar(&f.now, "now", false, "enable and start the service")
 	return c
 }
@@ -167,6 +172,10 @@ func (p *Program) installSystemd(ctx context.Context, f *systemdFlags) error {
 		_, err := p.Stdout.Write(unit)
 		return err
 	}
+	if f.printEnv {
+		_, err := p.Stdout.Write(environment())
+		return err
+	}
 	if runtime.GOOS != "linux" {
 		return &pipeline.ConfigError{Err: fmt.Errorf("there is no systemd on %s", runtime.GOOS)}
 	}
@@ -207,7 +216,7 @@ func (f *systemdFlags) write(p *Program, unit []byte) error {
 		if err := os.MkdirAll(filepath.Dir(env), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(env, append([]byte(environmentText), config.Example()...), 0o600); err != nil {
+		if err := os.WriteFile(env, environment(), 0o600); err != nil {
 			return fmt.Errorf("write environment: %w", err)
 		}
 		fmt.Fprintf(p.Stdout, "%s: its environment, to be filled in\n", env)
