@@ -196,16 +196,21 @@ type process struct {
 	cmd *exec.Cmd
 }
 
+// environment is what a worker with this data folder is configured by.
+func (p *platform) environment(dir string) []string {
+	return append([]string{
+		"REDIS_URL=" + p.redis.URL(), "SUPABASE_URL=" + p.rest.URL, "SUPABASE_SERVICE_ROLE_KEY=" + p.rest.Key,
+		"SLATE360_API_URL=" + p.receiver.server.URL, "GPU_WORKER_SECRET_KEY=" + secret, "SLATE360_DATA_DIR=" + dir,
+		"SLATE360_LIMITER_MAX=0", "SLATE360_LOG_LEVEL=info", "SLATE360_LOG_FORMAT=json", "SLATE360_DISK_RESERVE=64M",
+		"SLATE360_MEMORY=2G", "SLATE360_KEEP_COMPLETED=0", "SLATE360_KEEP_FAILED=0", "SLATE360_SOURCE_ALLOW=127.0.0.1",
+	}, p.s3.Environment()...)
+}
+
 // start starts a worker with a data folder of its own.
 func (p *platform) start(name string, env ...string) *process {
 	p.t.Helper()
 	w := &process{p: p, name: name, dir: p.t.TempDir()}
-	w.env = append(append([]string{
-		"REDIS_URL=" + p.redis.URL(), "SUPABASE_URL=" + p.rest.URL, "SUPABASE_SERVICE_ROLE_KEY=" + p.rest.Key,
-		"SLATE360_API_URL=" + p.receiver.server.URL, "GPU_WORKER_SECRET_KEY=" + secret, "SLATE360_DATA_DIR=" + w.dir,
-		"SLATE360_LIMITER_MAX=0", "SLATE360_LOG_LEVEL=info", "SLATE360_LOG_FORMAT=json", "SLATE360_DISK_RESERVE=64M",
-		"SLATE360_MEMORY=2G", "SLATE360_KEEP_COMPLETED=0", "SLATE360_KEEP_FAILED=0", "SLATE360_SOURCE_ALLOW=127.0.0.1",
-	}, p.s3.Environment()...), env...)
+	w.env = append(p.environment(w.dir), env...)
 	w.run()
 	p.t.Cleanup(func() {
 		w.kill()

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -20,9 +21,12 @@ func (p *Program) installManCommand() *cobra.Command {
 				return err
 			}
 			root := cmd.Root()
-			// No date of the day: packages of one commit are the same byte for byte.
 			root.DisableAutoGenTag = true
 			header := &doc.GenManHeader{Section: "1", Source: Name + " " + p.Build.Version, Manual: "Slate360"}
+			// The date of the commit, not of the day: its packages are always the same.
+			if t, err := time.Parse(time.RFC3339, p.Build.Time); err == nil {
+				header.Date = &t
+			}
 			if err := doc.GenManTree(root, header, dir); err != nil {
 				return fmt.Errorf("write manual pages: %w", err)
 			}

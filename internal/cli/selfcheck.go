@@ -79,6 +79,14 @@ type checkStep struct {
 	Hint    string  `json:"hint,omitempty"`
 }
 
+// hintedError is the error of a step with what a person can do.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
 // outcome of a step that did not fail.
 type outcome struct{ state, detail string }
 
@@ -156,8 +164,11 @@ func (s *selfCheck) step(ctx context.Context, name string, do func(ctx context.C
 	if err != nil {
 		said.State, said.Problem = stepFailed, err.Error()
 		var machine *pipeline.ConfigError
+		var hinted *hintedError
 		if errors.As(err, &machine) {
 			said.Problem, said.Hint = machine.Err.Error(), machine.Hint
+		} else if errors.As(err, &hinted) {
+			said.Hint = hinted.hint
 		}
 	}
 	if sayErr := s.say(said); sayErr != nil {

@@ -245,7 +245,7 @@ func (s *selfCheck) waitForJob(ctx context.Context) (string, error) {
 	})
 	switch {
 	case errors.Is(err, timeout) && !active:
-		return "", unreachable("workers", "start one with '"+Name+" run', look at the autoscaler, or give more --timeout", s.nobody(context.WithoutCancel(ctx)))
+		return "", &hintedError{s.nobody(context.WithoutCancel(ctx)), "start one with '" + Name + " run', look at the autoscaler, or give more --timeout"}
 	case !errors.Is(err, errDone):
 		return "", err
 	}
@@ -300,34 +300,46 @@ func (s *selfCheck) checkOutputs(ctx context.Context) (outcome, error) {
 	if s.result.Status != job.StatusCompleted || len(s.result.Outputs) == 0 {
 		return outcome{}, fmt.Errorf("result.json says %s with %d outputs", s.result.Status, len(s.result.Outputs))
 	}
-	var total int64
+	var promised int64
 	var names []string
 	for _, out := range s.result.Outputs {
-		n, err := s.checkOutput(ctx, prefix+out.Path, out.SHA256)
-		if err != nil {
+		if err := s.checkOutput(ctx, prefix+out.Path, out.SHA256); err != nil {
 			return outcome{}, fmt.Errorf("output %s: %w", out.Type, err)
 		}
-		total += n
+		promised += out.Size
 		names = append(names, out.Type)
 	}
-	return okf("%s read and right: %s", format.Bytes(total), strings.Join(names, ", "))
+	// Outputs of many files have the digest of their first: of the others, the size tells.
+	var stored int64
+	err = s.storage.List(ctx, prefix, func(i storage.Info) error {
+		if i.Key != prefix+"result.json" {
+			stored += i.Size
+		}
+		return nil
+	})
+	if err != nil {
+		return outcome{}, err
+	}
+	if stored != promised {
+		return outcome{}, fmt.Errorf("%s has %d bytes, and the result names %d", prefix, stored, promised)
+	}
+	return okf("%s are there and right: %s", format.Bytes(stored), strings.Join(names, ", "))
 }
 
-func (s *selfCheck) checkOutput(ctx context.Context, key, want string) (int64, error) {
+func (s *selfCheck) checkOutput(ctx context.Context, key, want string) error {
 	r, _, err := s.storage.Open(ctx, key)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer r.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, r)
-	if err != nil {
-		return n, fmt.Errorf("read %s: %w", key, err)
+	if _, err := io.Copy(h, r); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return n, fmt.Errorf("%s: %w", key, storage.ErrDamaged)
+		return fmt.Errorf("%s: %w", key, storage.ErrDamaged)
 	}
-	return n, nil
+	return nil
 }
 
 func (s *selfCheck) checkRecord(ctx context.Context) (outcome, error) {

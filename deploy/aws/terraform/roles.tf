@@ -11,7 +11,7 @@ resource "aws_iam_policy" "common" {
   description = "Read the release and the environment, write logs and metrics, look at groups"
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat([
+    Statement = [
       {
         Sid      = "Parameters"
         Effect   = "Allow"
@@ -37,13 +37,7 @@ resource "aws_iam_policy" "common" {
         Action   = ["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks", "ec2:DescribeTags"]
         Resource = "*"
       },
-      ],
-      var.environment_secret_arn == "" ? [] : [
-        { Sid = "Secret", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = var.environment_secret_arn },
-      ],
-      var.release_bucket == "" ? [] : [
-        { Sid = "Release", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:${local.partition}:s3:::${var.release_bucket}/*" },
-    ])
+    ]
   })
 }
 
@@ -120,4 +114,24 @@ resource "aws_iam_role_policy" "controller" {
 resource "aws_iam_instance_profile" "controller" {
   name = "${var.name}-controller-${var.region}"
   role = aws_iam_role.controller.name
+}
+
+resource "aws_iam_role_policy" "secret" {
+  for_each = var.environment_secret_arn == "" ? {} : { worker = aws_iam_role.worker.name, controller = aws_iam_role.controller.name }
+  name     = "secret"
+  role     = each.value
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Sid = "Secret", Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = var.environment_secret_arn }]
+  })
+}
+
+resource "aws_iam_role_policy" "release" {
+  for_each = var.release_bucket == "" ? {} : { worker = aws_iam_role.worker.name, controller = aws_iam_role.controller.name }
+  name     = "release"
+  role     = each.value
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Sid = "Release", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:${local.partition}:s3:::${var.release_bucket}/*" }]
+  })
 }
