@@ -18,7 +18,7 @@ find "$to/man" -type f -exec gzip -9n {} +
 "$bin" install systemd --print-env >"$to/systemd/slate360-worker.env"
 {
 	printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n'
-	printf 'Upstream-Name: slate360-worker\n\nFiles: *\nCopyright: Slate360\nLicense: Apache-2.0\n'
+	printf 'Upstream-Name: slate360-worker\n\nFiles: *\nCopyright: 2026 Slate360\nLicense: Apache-2.0\n'
 	printf ' On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.\n'
 } >"$to/copyright"
 rm "$bin"
