@@ -61,7 +61,7 @@ retry() {
 			return 0
 		fi
 		say "try $try of: $1 ${2:-} ${3:-} failed"
-		sleep "$wait"
+		[ "$try" = 7 ] || sleep "$wait"
 		wait=$((wait * 2))
 	done
 	return 1
