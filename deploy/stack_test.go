@@ -96,8 +96,12 @@ func deployed(t *testing.T) *cloud {
 	c.ask("ec2", compute, "DescribeSubnets", &subnets)
 	parameters := []string{"StackName", "worker", "TemplateBody", body, "Capabilities.member.1", "CAPABILITY_NAMED_IAM"}
 	for i, p := range [][2]string{
-		{"VpcId", subnets.Set[0].VPC}, {"SubnetIds", subnets.Set[0].ID + "," + subnets.Set[1].ID}, {"BucketName", "outputs"},
-		{"InstanceTypes", "g4dn.xlarge,g5.xlarge,g6.xlarge"}, {"SshCidr", "10.0.0.0/8"}, {"AlarmEmail", "ops@example.com"},
+		{"VpcId", subnets.Set[0].VPC},
+		{"SubnetIds", subnets.Set[0].ID + "," + subnets.Set[1].ID},
+		{"BucketName", "outputs"},
+		{"InstanceTypes", "g4dn.xlarge,g5.xlarge,g6.xlarge"},
+		{"SshCidr", "10.0.0.0/8"},
+		{"AlarmEmail", "ops@example.com"},
 	} {
 		parameters = append(parameters, fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), p[0], fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), p[1])
 	}
