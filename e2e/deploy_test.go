@@ -59,7 +59,7 @@ func newMachine(t *testing.T) *machine {
 	}))
 	t.Cleanup(metadata.Close)
 	m.env = []string{
-		"PATH=" + bin + ":" + filepath.Dir(aws) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "INIT_ROOT=" + m.root, "INIT_RETRY_WAIT=0",
+		"PATH=" + bin + ":" + filepath.Dir(aws) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "INIT_ROOT=" + m.root, "INIT_RETRY_WAIT=0", "AWS_MAX_ATTEMPTS=1",
 		"AWS_ENDPOINT_URL=" + server.Endpoint, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + metadata.URL,
 		"INIT_RELEASE_PATH=/release", "INIT_ENV_PATH=/worker", "INIT_ENV_SECRET=more", "INIT_LOG_GROUP=/slate360-worker",
