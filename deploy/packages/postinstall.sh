@@ -1,7 +1,7 @@
 #!/bin/sh
 # After a package is installed or upgraded. A new installation is neither enabled nor
 # started: its environment is to be filled in first. An upgrade restarts what runs,
-# which drains: running jobs end, or go on after the restart from their last stage.
+# which drains: running jobs end, or go back to the queue and are begun anew.
 set -e
 [ -d /run/systemd/system ] || exit 0
 systemctl daemon-reload
