@@ -76,8 +76,14 @@ func reader(t *testing.T) (dir string, env []string) {
 		t.Fatal(err)
 	}
 	dir = t.TempDir()
-	if err := os.Symlink(path, filepath.Join(dir, "slate360-worker")); err != nil {
+	deploy, err := filepath.Abs("../deploy")
+	if err != nil {
 		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"slate360-worker": path, "deploy": deploy} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	env = []string{
 		"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "SLATE360_DATA_DIR=" + filepath.Join(dir, "data"), "SLATE360_MEMORY=2G", "SLATE360_DISK_RESERVE=64M",

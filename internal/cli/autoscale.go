@@ -33,7 +33,8 @@ work that waits, in the times that jobs of each kind took of late. The group
 grows at once, shrinks when fewer machines have been enough for the cool-down, down
 to its minimum, and never below what runs. Each decision says why.
 
-The group's own bounds hold. With --dry-run nothing is changed.`,
+The group's own bounds hold. With --dry-run nothing is changed. Where SLATE360_CLOUDWATCH
+is api, how the queue stands is sent to CloudWatch meanwhile.`,
 		Example: "  " + Name + " autoscale --group slate360-workers --dry-run --once\n" +
 			"  " + Name + " autoscale --group slate360-workers --target-delay 5m --price 0.21 --cost-cap 2",
 		Args: cobra.NoArgs,
@@ -107,6 +108,11 @@ func (p *Program) autoscale(ctx context.Context, c config.Config, f *autoscaleFl
 		_, err := autoscale.Once(ctx, o)
 		return err
 	}
+	stop, err := p.reportQueue(ctx, c, q, p.logger(c))
+	if err != nil {
+		return err
+	}
+	defer stop()
 	autoscale.Follow(ctx, o)
 	return nil
 }

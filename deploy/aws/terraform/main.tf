@@ -31,6 +31,8 @@ locals {
     export INIT_ENV='AWS_REGION=${var.region}
     AWS_S3_BUCKET=${var.bucket_name}
     SLATE360_QUEUE=${var.queue}
+    SLATE360_CLOUDWATCH=api
+    SLATE360_TERMINATE_TIMEOUT=${var.drain_minutes}m
     SLATE360_SCALING_GROUP=${var.name}'
   END
   script = file("${path.module}/../worker-init.sh")
