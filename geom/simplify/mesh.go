@@ -9,6 +9,11 @@
 // simplifying meshes with appearance attributes", 1999). A vertex always goes to the
 // place of a neighbour: those that are left are vertices of the source, with all
 // that belongs to them.
+//
+// Large meshes are cut into cells that are simplified side by side, with the vertices
+// that they share locked, and put together again; the next round cuts at other
+// places. What was done is written down, step by step: a level is the source after so
+// many steps of each cell, up to the same cost.
 package simplify
 
 import (
@@ -55,6 +60,9 @@ type Options struct {
 	// KeepTopology stops above the target rather than opening seams, merging
 	// borders, or dropping parts.
 	KeepTopology bool
+	// Cell is how many triangles are simplified at a time, at most: larger meshes
+	// are cut into cells. 0 is what suits the caches of a core.
+	Cell int
 	// MaxError ends simplification where the next step would be farther from the
 	// source than this, in units of the mesh; 0 is any distance.
 	MaxError float64
@@ -118,14 +126,15 @@ func Simplify(ctx context.Context, m *Mesh, o Options) ([]Level, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	s, err := newState(ctx, m, o)
-	if err != nil {
-		return nil, err
-	}
-	for len(s.levels) < len(o.Targets) {
-		if err := s.step(); err != nil {
+	o.Workers = max(1, o.Workers)
+	d := &descent{ctx: ctx, o: &o, s: newSurface(m)}
+	for !d.finished() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := d.round(); err != nil {
 			return nil, err
 		}
 	}
-	return s.levels, nil
+	return d.levels, nil
 }

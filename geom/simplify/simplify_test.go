@@ -45,7 +45,7 @@ func hills(n int, seam bool) *Mesh {
 	return m
 }
 
-func surface(m *Mesh, l *Level) meshdistance.Mesh {
+func shapeOf(m *Mesh, l *Level) meshdistance.Mesh {
 	var out meshdistance.Mesh
 	for _, v := range l.Vertices {
 		out.Positions = append(out.Positions, m.Positions[3*v:3*v+3]...)
@@ -71,7 +71,7 @@ func TestTargets(t *testing.T) {
 		if len(l.Vertices) > n || len(l.Vertices) < n*99/100 || l.Sloppy {
 			t.Errorf("%d vertices, asked for %d; sloppy %t", len(l.Vertices), n, l.Sloppy)
 		}
-		d, err := meshdistance.Symmetric(context.Background(), meshdistance.Mesh{Positions: m.Positions, Indices: m.Indices}, surface(m, &l), 20000, 2)
+		d, err := meshdistance.Symmetric(context.Background(), meshdistance.Mesh{Positions: m.Positions, Indices: m.Indices}, shapeOf(m, &l), 20000, 2)
 		if err != nil {
 			t.Fatal(err)
 		}

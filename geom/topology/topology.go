@@ -29,63 +29,142 @@ type Report struct {
 func Analyze(positions []float32, indices []uint32) Report {
 	var r Report
 	place := weld.Places(positions)
-	edges := make([]uint64, 0, len(indices))
-	corners := make([][3]uint32, 0, len(indices)/3)
-	parent := make([]uint32, len(place))
-	for i := range parent {
-		parent[i] = uint32(i)
-	}
-	root := func(i uint32) uint32 {
-		for parent[i] != i {
-			parent[i] = parent[parent[i]]
-			i = parent[i]
-		}
-		return i
-	}
+	var parts forest = make([]uint32, len(place))
 	used := make([]bool, len(place))
-	for i := 0; i+2 < len(indices); i += 3 {
-		t := [3]uint32{place[indices[i]], place[indices[i+1]], place[indices[i+2]]}
-		if t[0] == t[1] || t[1] == t[2] || t[2] == t[0] || flat(positions, t) {
-			r.Degenerate++
-			continue
-		}
-		for k := range 3 {
-			a, b := t[k], t[(k+1)%3]
-			used[a] = true
-			edges = append(edges, uint64(min(a, b))<<32|uint64(max(a, b)))
-			parent[root(a)] = root(b)
-		}
-		slices.Sort(t[:])
-		corners = append(corners, t)
+	for i := range parts {
+		parts[i] = uint32(i)
 	}
-	slices.Sort(edges)
-	for i := 0; i < len(edges); {
-		j := i
-		for j < len(edges) && edges[j] == edges[i] {
-			j++
-		}
-		switch {
-		case j-i == 1:
-			r.BorderEdges++
-		case j-i > 2:
-			r.NonManifoldEdges++
-		}
-		i = j
-	}
-	slices.SortFunc(corners, func(a, b [3]uint32) int { return slices.Compare(a[:], b[:]) })
-	for i := 1; i < len(corners); i++ {
-		if corners[i] == corners[i-1] {
-			r.Duplicate++
+	// Edges lie at their lower end, triangles at their lowest corner.
+	edges, corners := newLists(len(place)), newLists(len(place))
+	each := func(f func(t [3]uint32)) {
+		for i := 0; i+2 < len(indices); i += 3 {
+			t := [3]uint32{place[indices[i]], place[indices[i+1]], place[indices[i+2]]}
+			if t[0] != t[1] && t[1] != t[2] && t[2] != t[0] && !flat(positions, t) {
+				slices.Sort(t[:])
+				f(t)
+			}
 		}
 	}
+	solid := 0
+	each(func(t [3]uint32) {
+		solid++
+		used[t[0]], used[t[1]], used[t[2]] = true, true, true
+		parts.join(t[0], t[1])
+		parts.join(t[1], t[2])
+		edges.count(t[0], 2)
+		edges.count(t[1], 1)
+		corners.count(t[0], 2)
+	})
+	r.Degenerate = int64(len(indices)/3 - solid)
+	edges.allocate()
+	corners.allocate()
+	each(func(t [3]uint32) {
+		edges.add(t[0], t[1])
+		edges.add(t[0], t[2])
+		edges.add(t[1], t[2])
+		corners.add(t[0], t[1])
+		corners.add(t[0], t[2])
+	})
+	r.edges(edges)
+	r.duplicates(corners)
 	for i, u := range used {
-		if u && root(uint32(i)) == uint32(i) {
+		if u && parts.root(uint32(i)) == uint32(i) {
 			r.Parts++
 		}
 	}
 	r.Manifold = r.NonManifoldEdges == 0
-	r.Watertight = r.Manifold && r.BorderEdges == 0 && len(edges) > 0
+	r.Watertight = r.Manifold && r.BorderEdges == 0 && solid > 0
 	return r
+}
+
+// edges counts those with one triangle, and with more than two.
+func (r *Report) edges(l *lists) {
+	for p := range l.places() {
+		list := l.at(p)
+		slices.Sort(list)
+		for i := 0; i < len(list); {
+			j := i
+			for j < len(list) && list[j] == list[i] {
+				j++
+			}
+			switch {
+			case j-i == 1:
+				r.BorderEdges++
+			case j-i > 2:
+				r.NonManifoldEdges++
+			}
+			i = j
+		}
+	}
+}
+
+// duplicates counts triangles with the corners of another.
+func (r *Report) duplicates(l *lists) {
+	var keys []uint64
+	for p := range l.places() {
+		list := l.at(p)
+		keys = keys[:0]
+		for i := 0; i < len(list); i += 2 {
+			keys = append(keys, uint64(list[i])<<32|uint64(list[i+1]))
+		}
+		slices.Sort(keys)
+		for i := 1; i < len(keys); i++ {
+			if keys[i] == keys[i-1] {
+				r.Duplicate++
+			}
+		}
+	}
+}
+
+// forest is a set of trees: the parent of each node, a root is its own.
+type forest []uint32
+
+func (f forest) root(i uint32) uint32 {
+	for f[i] != i {
+		f[i] = f[f[i]]
+		i = f[i]
+	}
+	return i
+}
+
+func (f forest) join(a, b uint32) { f[f.root(a)] = f.root(b) }
+
+// lists has a list of numbers for each place, in one piece of memory: counted first,
+// then filled.
+type lists struct {
+	start  []int64
+	values []uint32
+}
+
+func newLists(places int) *lists { return &lists{start: make([]int64, places+1)} }
+
+func (l *lists) places() int { return len(l.start) - 1 }
+
+func (l *lists) count(place uint32, n int64) { l.start[place] += n }
+
+// allocate makes of the counts where each list begins.
+func (l *lists) allocate() {
+	sum := int64(0)
+	for i, n := range l.start {
+		l.start[i] = sum
+		sum += n
+	}
+	l.values = make([]uint32, sum)
+}
+
+// add moves the start of a list on: once all are filled it is where the next begins.
+func (l *lists) add(place, value uint32) {
+	l.values[l.start[place]] = value
+	l.start[place]++
+}
+
+// at is the list of a place, when all are filled.
+func (l *lists) at(place int) []uint32 {
+	from := int64(0)
+	if place > 0 {
+		from = l.start[place-1]
+	}
+	return l.values[from:l.start[place]]
 }
 
 func flat(p []float32, t [3]uint32) bool {
