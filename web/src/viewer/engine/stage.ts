@@ -52,7 +52,7 @@ export class Stage {
 	/** Called after each picture, for what lies over the canvas. */
 	onFrame: (busy: boolean) => void = () => {};
 
-	#sky = new HemisphereLight(0xffffff, 0x8a8f98, 1.6);
+	#sky = new HemisphereLight(0xffffff, 0x8a8f98, 1.9);
 	#layers = new Set<Layer>();
 	#picker = new Picker();
 	#dirty = true;
@@ -80,7 +80,7 @@ export class Stage {
 		this.controls.addEventListener("start", () => {
 			this.#flight = undefined;
 		});
-		const sun = new DirectionalLight(0xffffff, 2);
+		const sun = new DirectionalLight(0xffffff, 2.3);
 		sun.position.set(-0.5, -0.9, 1.4);
 		this.scene.add(sun, this.#sky);
 		this.#observer = new ResizeObserver(() => this.#resize());
@@ -119,7 +119,7 @@ export class Stage {
 		const planes = this.renderer.clippingPlanes;
 		this.renderer.clippingPlanes = [];
 		this.scene.environment = generator.fromScene(new RoomEnvironment(), 0.04).texture;
-		this.scene.environmentIntensity = 0.4;
+		this.scene.environmentIntensity = 0.38;
 		this.#sky.intensity = 0.25; // the environment lights from all sides by itself
 		this.scene.environmentRotation.set(Math.PI / 2, 0, 0);
 		this.renderer.clippingPlanes = planes;

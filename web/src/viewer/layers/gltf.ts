@@ -41,6 +41,7 @@ export interface Loaders {
 /** Makes a loader; dispose ends its workers. */
 export function makeLoaders(renderer: WebGLRenderer, manager?: LoadingManager): Loaders {
 	const draco = new DRACOLoader(manager);
+	draco.preload(); // beside the model
 	const ktx2 = new OwnWorkerKTX2Loader(manager).detectSupport(renderer);
 	const gltf = new GLTFLoader(manager).setDRACOLoader(draco).setKTX2Loader(ktx2).setMeshoptDecoder(MeshoptDecoder);
 	return {

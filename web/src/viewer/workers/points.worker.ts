@@ -340,6 +340,7 @@ let source: Source | undefined;
 
 async function answer(request: Request): Promise<CloudInfo | HierarchyPage | NodeData> {
 	if (request.what === "open") {
+		decoder().catch(() => {}); // it is got ready beside the header; who waits for it hears of what is wrong
 		source = request.format === "copc" ? new CopcSource(request.url) : new EptSource(request.url);
 		return source.open();
 	}
