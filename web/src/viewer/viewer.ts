@@ -215,7 +215,7 @@ export class Viewer {
 				this.stage.clip(state.section.value);
 			}),
 			effect(() => {
-				void [state.measurements.value, state.units.value, state.hover.value];
+				void [state.measurements.value, state.units.value, state.hover.value, state.panelTab.value, state.panelOpen.value];
 				this.stage.invalidate();
 			}),
 			effect(() => {
