@@ -11,7 +11,7 @@ import { Card } from "./card";
 import { now } from "./clock";
 import { Thumb } from "./jobs";
 import { follow, go, href } from "./route";
-import { Bar, kindName, PriorityMark, ranFor, rateText, remainingText, StatusBadge, stepName } from "./status";
+import { Bar, failureText, kindName, PriorityMark, ranFor, rateText, remainingText, StatusBadge, stepName } from "./status";
 import * as store from "./store";
 
 export function JobPage({ id }: { id: string }) {
@@ -198,7 +198,7 @@ function Failure({ job }: { job: Job }) {
 	const e = job.error;
 	if (!e) return null;
 	const stage = job.stages.find((s) => s.name === e.stage);
-	const message = e.message.replace(`stage ${e.stage}: `, "");
+	const message = failureText(job);
 	return (
 		<section class={`card failure ${job.status === "failed" ? "" : "soft"}`} aria-label="What went wrong">
 			<Icon name={job.status === "failed" ? "failed" : "warning"} size={20} />

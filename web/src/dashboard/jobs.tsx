@@ -8,7 +8,7 @@ import { IconButton, Segmented, Spinner } from "../common/ui";
 import { now } from "./clock";
 import { NewJob } from "./newjob";
 import { follow, href } from "./route";
-import { Bar, kindIcon, kindName, PriorityMark, ranFor, StatusBadge, stepText } from "./status";
+import { Bar, failureText, kindIcon, kindName, PriorityMark, ranFor, StatusBadge, stepText } from "./status";
 import * as store from "./store";
 import { cancelTransfer, type Picked, resumeTransfer, type Transfer, transfers } from "./uploads";
 
@@ -296,8 +296,8 @@ function Row({ job }: { job: Job }) {
 					<span class="job-end">
 						<StatusBadge status={job.status} />
 						{job.status === "failed" && job.error && (
-							<small class="muted" title={job.error.message}>
-								{job.error.message}
+							<small class="muted" title={failureText(job)}>
+								{failureText(job)}
 							</small>
 						)}
 						{job.status === "completed" && took !== undefined && <small class="muted">in {duration(took)}</small>}

@@ -69,6 +69,11 @@ export function PriorityMark({ priority }: { priority: Priority }) {
 	return <span class={`priority ${priority}`}>{priority}</span>;
 }
 
+/** What went wrong, without the stage, which is shown beside it. */
+export function failureText(job: Job): string {
+	return (job.error?.message ?? "").replace(`stage ${job.error?.stage}: `, "");
+}
+
 /** Seconds a job ran, or has run until now. */
 export function ranFor(job: Job, now: number): number | undefined {
 	if (!job.startedAt) return undefined;
