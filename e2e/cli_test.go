@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +31,8 @@ type terminal struct {
 	redis bool
 	web   *httptest.Server
 
+	ctx  context.Context // of the commands: done with the test, or when a worker is lost
+	lost context.CancelFunc
 	mu   sync.Mutex
 	held map[string]chan struct{} // paths whose answer waits, with what ends the wait
 	seen chan string              // those of them that were asked for
@@ -39,6 +43,8 @@ func eachQueue(t *testing.T, test func(t *testing.T, term *terminal)) {
 	for _, kind := range []string{"embedded", "redis"} {
 		t.Run(kind, func(t *testing.T) {
 			term := &terminal{t: t, dir: t.TempDir(), redis: kind == "redis", held: map[string]chan struct{}{}, seen: make(chan string, 10)}
+			term.ctx, term.lost = context.WithCancel(context.WithoutCancel(t.Context()))
+			t.Cleanup(term.lost)
 			term.env = []string{
 				"PATH=" + os.Getenv("PATH"), "HOME=" + term.dir, "SLATE360_DATA_DIR=" + filepath.Join(term.dir, "data"), "SLATE360_SOURCE_ALLOW=127.0.0.1",
 				"SLATE360_LIMITER_MAX=0", "SLATE360_DISK_RESERVE=64M", "SLATE360_MEMORY=2G", "SLATE360_BACKOFF=1ms",
@@ -117,7 +123,7 @@ func (term *terminal) command(args ...string) *exec.Cmd {
 	if err != nil {
 		term.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(term.t.Context(), path, args...)
+	cmd := exec.CommandContext(term.ctx, path, args...)
 	cmd.Dir, cmd.Env = term.dir, term.env
 	return cmd
 }
@@ -155,10 +161,25 @@ func (term *terminal) worker(env ...string) (stop func()) {
 	if err := cmd.Start(); err != nil {
 		term.t.Fatal(err)
 	}
+	var stopping atomic.Bool
+	ended := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		if !stopping.Load() {
+			term.lost() // nothing is to wait for it
+		}
+		ended <- err
+	}()
 	stop = sync.OnceFunc(func() {
+		lost := term.ctx.Err() != nil
+		stopping.Store(true)
 		term.release()
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		if err := cmd.Wait(); err != nil || term.t.Failed() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		err := <-ended
+		if lost {
+			term.t.Errorf("the worker ended by itself: %v", err)
+		}
+		if err != nil || term.t.Failed() {
 			term.t.Logf("worker: %v\n%s", err, log.String())
 		}
 	})
