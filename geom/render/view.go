@@ -63,8 +63,36 @@ func (s *Scene) bounds() (lo, hi vec, ok bool) {
 	return lo, hi, ok
 }
 
+// open is how much of the surface must be missing on one side, as a share of its area,
+// for it to be looked at from another.
+const open = 0.01
+
+// facing returns the sum of the areas of all triangles, and of their normals as long as
+// these. The latter is nothing for what is closed, and points away from the side that is
+// missing of what is not: a house whose back nobody photographed.
+func (s *Scene) facing() (area float64, sum vec) {
+	for _, m := range s.Meshes {
+		at := func(i uint32) vec {
+			p := m.Positions[3*i : 3*i+3]
+			return vec{float64(p[0]), float64(p[1]), float64(p[2])}
+		}
+		if m.Points {
+			continue
+		}
+		for i := 0; i+2 < len(m.Indices); i += 3 {
+			a := at(m.Indices[i])
+			n := cross(sub(at(m.Indices[i+1]), a), sub(at(m.Indices[i+2]), a))
+			if l := math.Sqrt(dot(n, n)); l-l == 0 {
+				area, sum = area+l/2, add(sum, mul(n, 0.5))
+			}
+		}
+	}
+	return area, sum
+}
+
 // choose picks a three-quarter view by the shape: flat things from high above, tall
-// ones from a little above, the longer side across.
+// ones from a little above, the longer side across, and from the front unless another
+// side shows more of a surface that is open.
 func (s *Scene) choose(lo, hi vec) vec {
 	x, y, z := hi[0]-lo[0], hi[1]-lo[1], hi[2]-lo[2]
 	flatness := y / max(x, z, 1e-12)
@@ -74,8 +102,17 @@ func (s *Scene) choose(lo, hi vec) vec {
 		azimuth = 58
 	}
 	se, ce := math.Sincos(elevation * math.Pi / 180)
-	sa, ca := math.Sincos(azimuth * math.Pi / 180)
-	return vec{ce * sa, se, ce * ca}
+	area, sum := s.facing()
+	var best vec
+	most := math.Inf(-1)
+	for turn := range 4 {
+		sa, ca := math.Sincos((azimuth + 90*float64(turn)) * math.Pi / 180)
+		v := vec{ce * sa, se, ce * ca}
+		if shown := dot(sum, v); turn == 0 || shown > most+open*area {
+			best, most = v, shown
+		}
+	}
+	return best
 }
 
 // fit places the eye in a direction so that all vertices are in the picture.
