@@ -18,7 +18,6 @@ type cutter struct {
 	most      int
 	share     float64 // where a cut lies: rounds cut at other places
 	list, tmp []uint32
-	cells     [][]uint32
 }
 
 // cut returns the triangles of each cell. The result does not depend on workers.
