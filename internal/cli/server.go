@@ -52,10 +52,14 @@ type httpServer struct {
 func (h *httpServer) observe(o *worker.Options) {
 	h.jobs = jobs.New(jobs.Options{
 		Queue: h.s.queue, Records: h.s.records, Storage: h.s.storage, Kind: h.kind, Stages: h.stages,
-		Mirror: h.c.EmbeddedRecords() && !h.c.EmbeddedQueue(), Logger: h.log,
+		Mirror: h.c.EmbeddedRecords() && !h.c.EmbeddedQueue(), Price: h.priceOfJob, Logger: h.log,
 	})
 	o.Observe, o.Line = h.jobs.Observe, h.jobs.Line
 }
+
+// priceOfJob is what an hour of a job costs: the machine's, shared by the jobs that run
+// at once.
+func (h *httpServer) priceOfJob() float64 { return h.beside.priceHour() / float64(h.c.Concurrency) }
 
 // kind names the pipeline of a source format.
 func (h *httpServer) kind(format string) string {

@@ -402,6 +402,11 @@ export interface components {
             attemptsMade: number;
             /** Format: date-time */
             completedAt?: string;
+            /**
+             * Format: double
+             * @description What its time on the machine costs so far, in the currency of SLATE360_PRICE_HOUR; absent where no price is known.
+             */
+            cost?: number;
             /** Format: double */
             creditsUsed?: number;
             currentStep?: string;

@@ -90,7 +90,20 @@ func (s *Service) compose(r record.Record, q *queue.Job, l *job.Live) Job {
 	if l != nil && !Final(j.Status) {
 		j.overlay(*l)
 	}
+	j.Cost = s.cost(r)
 	return j
+}
+
+// cost is what the time of a job on a machine costs by now.
+func (s *Service) cost(r record.Record) float64 {
+	if s.o.Price == nil || r.StartedAt.IsZero() {
+		return 0
+	}
+	end := r.CompletedAt
+	if end.IsZero() {
+		end = time.Now()
+	}
+	return max(0, end.Sub(r.StartedAt).Hours()) * s.o.Price()
 }
 
 // overlay puts over the record what the running worker knows better.

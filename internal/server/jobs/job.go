@@ -48,6 +48,7 @@ type Job struct {
 	Log          []string        `json:"log,omitempty" nullable:"false" doc:"The last lines of the log. Of one job only, not in lists."`
 	Organisation string          `json:"organisation,omitempty"`
 	CreditsUsed  float64         `json:"creditsUsed,omitempty"`
+	Cost         float64         `json:"cost,omitempty" doc:"What its time on the machine costs so far, in the currency of SLATE360_PRICE_HOUR; absent where no price is known."`
 }
 
 // Error says why a job failed, or why its last attempt did.

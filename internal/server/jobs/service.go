@@ -34,6 +34,8 @@ type Options struct {
 	// Mirror makes records of jobs that others put on the queue: where records are
 	// embedded, nobody else does.
 	Mirror bool
+	// Price is what an hour of one job on a machine costs; nil or 0 where it is not known.
+	Price  func() float64
 	Logger *slog.Logger
 }
 

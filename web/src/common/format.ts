@@ -53,3 +53,8 @@ export function dateTime(time: string | undefined): string {
 	const t = new Date(time);
 	return Number.isNaN(t.getTime()) ? "–" : t.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
+
+// What things cost, in the currency of the worker's price: no sign is known.
+export function money(amount: number): string {
+	return amount.toLocaleString("en", amount < 0.1 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+}

@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, request } from "../common/api";
-import { ago, bytes, count, dateTime, duration, plural } from "../common/format";
+import { ago, bytes, count, dateTime, duration, money, plural } from "../common/format";
 import { Icon } from "../common/icons";
 import { outputTitle } from "../common/result";
 import { final, type Job, type JobOutput, type ShareLink, type Stage } from "../common/types";
@@ -363,7 +363,8 @@ function Facts({ job }: { job: Job }) {
 		["Took", took !== undefined && job.completedAt ? duration(took) : undefined],
 		["Worker", job.workerId],
 		["Organisation", job.organisation],
-		["Cost", job.creditsUsed ? `${job.creditsUsed.toLocaleString("en", { maximumFractionDigits: 3 })} credits` : undefined],
+		["Cost", job.cost ? money(job.cost) : undefined],
+		["Credits", job.creditsUsed ? `${job.creditsUsed.toLocaleString("en", { maximumFractionDigits: 3 })}` : undefined],
 		["ID", job.jobId],
 	];
 	return (

@@ -1,7 +1,7 @@
 // The list of jobs, what is being sent, and where new ones come from.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ago, bytes, count, duration, plural } from "../common/format";
+import { ago, bytes, count, duration, money, plural } from "../common/format";
 import { Icon } from "../common/icons";
 import { final, type Job } from "../common/types";
 import { IconButton, Segmented, Spinner } from "../common/ui";
@@ -73,7 +73,7 @@ function Figures() {
 	const q = store.queue.value;
 	const counts = q?.counts ?? {};
 	const waiting = (counts.waiting ?? 0) + (counts.prioritized ?? 0) + (counts.delayed ?? 0);
-	const cost = [...store.jobs.value.values()].reduce((sum, j) => sum + (j.creditsUsed ?? 0), 0);
+	const cost = [...store.jobs.value.values()].reduce((sum, j) => sum + (j.cost ?? 0), 0);
 	const figure = (label: string, value: string, note?: string, tone = "") => (
 		<div class={`figure ${tone}`}>
 			<dt>{label}</dt>
@@ -94,7 +94,7 @@ function Figures() {
 			)}
 			{figure("Failed", count(counts.failed ?? 0), "", counts.failed ? "bad" : "")}
 			{cost > 0
-				? figure("Cost of these jobs", `${cost.toLocaleString("en", { maximumFractionDigits: 2 })} credits`)
+				? figure("Cost of these jobs", money(cost), "of their time on machines")
 				: figure("All jobs", count(store.total.value))}
 		</dl>
 	);
