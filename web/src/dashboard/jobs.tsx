@@ -41,7 +41,7 @@ function Intake({ onNew }: { onNew: (picked: Picked[]) => void }) {
 			</span>
 			<div>
 				<h2>Drop a scan, a model or a folder of photos</h2>
-				<p class="muted">LAS, LAZ, COPC, E57, GLB, OBJ, PLY, STL, FBX, DAE, JPEG, or an archive of them</p>
+				<p class="muted">LAS, LAZ, COPC, GLB, OBJ, PLY, STL, FBX, DAE, JPEG, or an archive of them</p>
 			</div>
 			<div class="intake-actions">
 				<button type="button" class="button primary" onClick={() => files.current?.click()}>

@@ -14,8 +14,6 @@ const formats = [
 	"laz",
 	"las",
 	"copc",
-	"e57",
-	"xyz",
 	"glb",
 	"gltf",
 	"obj",
@@ -159,7 +157,7 @@ export function NewJob({ picked, onClose }: { picked?: Picked[]; onClose: () => 
 function oneSource(picked: Picked[]): boolean {
 	if (picked.length < 2) return true;
 	if (picked.some((p) => p.path.includes("/"))) return true;
-	const alone = /\.(laz|las|e57|glb|stl|ply|zip|7z|fbx)$/i;
+	const alone = /\.(laz|las|glb|stl|ply|zip|7z|fbx)$/i;
 	return !picked.every((p) => alone.test(p.file.name));
 }
 
