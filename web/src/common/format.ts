@@ -56,5 +56,8 @@ export function dateTime(time: string | undefined): string {
 
 // What things cost, in the currency of the worker's price: no sign is known.
 export function money(amount: number): string {
-	return amount.toLocaleString("en", amount < 0.1 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+	return amount.toLocaleString(
+		"en",
+		amount < 0.1 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 },
+	);
 }

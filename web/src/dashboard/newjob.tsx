@@ -9,22 +9,7 @@ import { Dialog, Segmented, Slider, Switch } from "../common/ui";
 import { toast } from "./store";
 import { type Picked, send, submitAddresses, type Wishes } from "./uploads";
 
-const formats = [
-	"auto",
-	"laz",
-	"las",
-	"copc",
-	"glb",
-	"gltf",
-	"obj",
-	"ply",
-	"stl",
-	"fbx",
-	"dae",
-	"3ds",
-	"photos",
-	"zip",
-];
+const formats = ["auto", "laz", "las", "copc", "glb", "gltf", "obj", "ply", "stl", "fbx", "dae", "3ds", "photos", "zip"];
 const outputs = [
 	"glb_draco",
 	"copc",
