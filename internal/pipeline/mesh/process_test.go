@@ -326,6 +326,61 @@ func hills(t *testing.T, n int) string {
 	return path
 }
 
+// TestSloppyWarning: parts that went are warned of where a person sees it, and else
+// told by the analysis alone.
+func TestSloppyWarning(t *testing.T) {
+	for _, c := range []struct {
+		path string
+		warn bool
+	}{{cubes(t, 0.01), false}, {cubes(t, 1), true}} {
+		result, _ := process(t, c.path, `{"targetVertices":[400],"formats":["lod_0"]}`)
+		text, err := json.Marshal(result.Analysis["levels"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var levels []struct {
+			Sloppy   bool
+			Relative float64
+		}
+		if err := json.Unmarshal(text, &levels); err != nil {
+			t.Fatal(err)
+		}
+		if len(levels) != 1 || !levels[0].Sloppy || c.warn != (levels[0].Relative > 0.01) {
+			t.Errorf("%s: levels %s", filepath.Base(c.path), text)
+		}
+		if said := strings.Contains(strings.Join(result.Warnings, " "), "had to go"); said != c.warn {
+			t.Errorf("%s: warnings %q", filepath.Base(c.path), result.Warnings)
+		}
+	}
+}
+
+// cubes writes a thousand cubes, three apart, which cannot all be kept.
+func cubes(t *testing.T, side float64) string {
+	t.Helper()
+	return writeOBJ(t, "cubes.obj", func(b *strings.Builder) {
+		for i := range 1000 {
+			for c := range 8 {
+				at := func(cell, corner int) float64 { return float64(3*cell) + side*float64(corner) }
+				fmt.Fprintf(b, "v %g %g %g\n", at(i%10, c&1), at(i/10%10, c>>1&1), at(i/100, c>>2))
+			}
+			for _, f := range [6][4]int{{0, 2, 3, 1}, {4, 5, 7, 6}, {0, 1, 5, 4}, {2, 6, 7, 3}, {0, 4, 6, 2}, {1, 3, 7, 5}} {
+				fmt.Fprintf(b, "f %d %d %d %d\n", 8*i+f[0]+1, 8*i+f[1]+1, 8*i+f[2]+1, 8*i+f[3]+1)
+			}
+		}
+	})
+}
+
+func writeOBJ(t *testing.T, name string, write func(*strings.Builder)) string {
+	t.Helper()
+	var b strings.Builder
+	write(&b)
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // TestSkinsAndMorphs: a model with a skin, morph targets and an animation keeps all
 // of them at every level, with values for each vertex.
 func TestSkinsAndMorphs(t *testing.T) {
