@@ -221,7 +221,7 @@ func (b *band) triangle(m *Mesh, s []screen, mat *Material, t int) {
 				continue
 			}
 			if shade == nil {
-				shade = b.d.shader(m, mat, i0, i1, i2, facing, area, &p0, &p1, &p2)
+				shade = b.d.shader(m, mat, i0, i1, i2, facing, area)
 			}
 			color, ok := shade.at(a*p0.w/w, c*p1.w/w, e*p2.w/w)
 			if !ok {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"strconv"
 
 	"slate360.ai/worker/codec/gltf"
 	"slate360.ai/worker/geom/render"
@@ -67,7 +68,14 @@ func renderMesh(d *gltf.Document, p *gltf.Primitive, world *gltf.Matrix) (*rende
 		v, err = d.Floats(k)
 		return v
 	}
-	m.Positions, m.Normals, m.UVs, m.Colors = read("POSITION"), read("NORMAL"), read("TEXCOORD_0"), read("COLOR_0")
+	m.Positions, m.Normals, m.Colors = read("POSITION"), read("NORMAL"), read("COLOR_0")
+	if p.Material != nil {
+		material := d.Materials[*p.Material]
+		if material.PBR != nil {
+			m.UVs = coordinates(material.PBR.BaseColorTexture, read)
+		}
+		m.EmissiveUVs = coordinates(material.EmissiveTexture, read)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +107,18 @@ func renderMesh(d *gltf.Document, p *gltf.Primitive, world *gltf.Matrix) (*rende
 		}
 	}
 	return m, nil
+}
+
+// coordinates reads those that a texture uses, moved as it says. What cannot be
+// understood of that is left out: a picture is better than none.
+func coordinates(t *gltf.TextureInfo, read func(name string) []float32) []float32 {
+	if t == nil {
+		return nil
+	}
+	move, _ := t.Transform()
+	uv := read("TEXCOORD_" + strconv.Itoa(move.TexCoord))
+	move.Apply(uv)
+	return uv
 }
 
 // materials gives those of the document, and a plain one at the end.
