@@ -381,6 +381,35 @@ func writeOBJ(t *testing.T, name string, write func(*strings.Builder)) string {
 	return path
 }
 
+// TestOrientation: textures are shown as their pixels are stored, whatever their EXIF
+// says of a turn, and no viewer is told of one.
+func TestOrientation(t *testing.T) {
+	dir := t.TempDir()
+	vips := func(args ...string) {
+		cmd := exec.Command(testdata.Tool(t, "node"), append([]string{filepath.Join("testdata", "exif.cjs")}, args...)...)
+		cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(testdata.RepoRoot(t), ".tools", "node_modules"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	vips("write", dir)
+	for name, text := range map[string]string{
+		"sheet.mtl": "newmtl m\nmap_Kd turned.jpg\n",
+		"sheet.obj": "mtllib sheet.mtl\nv 0 0 0\nv 3 0 0\nv 3 2 0\nv 0 2 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3 4/4\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, out := process(t, filepath.Join(dir, "sheet.obj"), `{"formats":["glb_draco"]}`)
+	d := open(t, filepath.Join(out, "sheet_draco.glb"))
+	picture := filepath.Join(dir, "out.jpg")
+	if err := os.WriteFile(picture, d.BufferViews[*d.Images[0].BufferView].Data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	vips("compare", filepath.Join(dir, "turned.jpg"), picture)
+}
+
 // TestSkinsAndMorphs: a model with a skin, morph targets and an animation keeps all
 // of them at every level, with values for each vertex.
 func TestSkinsAndMorphs(t *testing.T) {
