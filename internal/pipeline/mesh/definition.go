@@ -33,7 +33,7 @@ func Definition() pipeline.Definition {
 		Stages: []pipeline.Stage{
 			{
 				Name: "import", Status: job.StatusAnalyzing, Title: "Reading model", Weight: 2, Version: 1,
-				Outputs: scene, Memory: importMemory, Depends: func(o job.Options) any { return o.UpAxis }, Engines: native(runImport),
+				Outputs: scene, Memory: importMemory, Depends: func(o job.Options) any { return o.UpAxis }, Engines: importers(),
 			},
 			{
 				Name: "simplify", Title: "Simplifying", Weight: 6, Version: 1,
