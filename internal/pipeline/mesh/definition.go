@@ -65,7 +65,7 @@ func Definition() pipeline.Definition {
 			{
 				Name: "thumbnail", Title: "Drawing thumbnail", Weight: 1, Version: 1,
 				Inputs: scene, Enabled: wants(job.TypeThumbnail), Memory: thumbnailMemory,
-				Depends: func(o job.Options) any { return o.UpAxis }, Engines: native(runThumbnail),
+				Depends: func(o job.Options) any { return []any{o.UpAxis, o.Turntable} }, Engines: native(runThumbnail),
 			},
 			{
 				Name: "analysis", Status: job.StatusAnalyzing, Title: "Summing up", Weight: 0.5, Version: 1,

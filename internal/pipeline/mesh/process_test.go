@@ -381,6 +381,22 @@ func writeOBJ(t *testing.T, name string, write func(*strings.Builder)) string {
 	return path
 }
 
+// TestTurntable: the animation comes beside the thumbnail where it is asked for.
+func TestTurntable(t *testing.T) {
+	result, dir := process(t, cubes(t, 1), `{"formats":["thumbnail"],"turntable":4}`)
+	kinds := map[string]job.Output{}
+	for _, o := range result.Outputs {
+		kinds[o.Type] = o
+	}
+	o, ok := kinds[job.TypeTurntable]
+	if !ok || o.Width != 512 || o.Height != 384 || len(kinds) != 2 {
+		t.Fatalf("%+v", result.Outputs)
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, o.Path)); err != nil || strings.Count(string(data), "ANMF") != 4 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
+
 // TestOrientation: textures are shown as their pixels are stored, whatever their EXIF
 // says of a turn, and no viewer is told of one.
 func TestOrientation(t *testing.T) {

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"image"
 	"strconv"
 
 	"slate360.ai/worker/codec/gltf"
@@ -28,7 +29,17 @@ func runThumbnail(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
-	return thumbnail.Publish(s, img)
+	if err := thumbnail.Publish(s, img); err != nil {
+		return err
+	}
+	frames := s.Options().Turntable
+	if frames == 0 {
+		return nil
+	}
+	return thumbnail.PublishTurntable(s, frames, func(yield func(*image.NRGBA) error) error {
+		o := render.Options{Width: thumbnail.TurntableWidth, Height: thumbnail.TurntableHeight, Workers: s.Workers()}
+		return render.Turntable(ctx, scene, o, frames, yield)
+	})
 }
 
 // renderScene gathers all that is shown, in the places of the scene.
