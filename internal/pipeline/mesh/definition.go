@@ -32,7 +32,7 @@ func Definition() pipeline.Definition {
 		Name: "mesh",
 		Stages: []pipeline.Stage{
 			{
-				Name: "import", Status: job.StatusAnalyzing, Title: "Reading model", Weight: 2, Version: 1,
+				Name: "import", Status: job.StatusAnalyzing, Title: "Reading model", Weight: 2, Version: 2,
 				Outputs: scene, Memory: importMemory, Depends: func(o job.Options) any { return o.UpAxis }, Engines: importers(),
 			},
 			{
@@ -58,12 +58,12 @@ func Definition() pipeline.Definition {
 				Engines: external(runLODs, map[string]func(ctx context.Context, s *pipeline.Context) error{gltfTransform: runTransformLODs}),
 			},
 			{
-				Name: "tiles", Status: job.StatusGeneratingTiles, Title: "Writing 3D Tiles", Weight: 5, Version: 1,
+				Name: "tiles", Status: job.StatusGeneratingTiles, Title: "Writing 3D Tiles", Weight: 5, Version: 2,
 				Inputs: scene, Memory: simplifyMemory, Enabled: wants(job.TypeTiles3D),
 				Depends: func(o job.Options) any { return []any{o.UpAxis, o.Origin, o.Quality, o.DracoCompression} }, Engines: native(runTiles),
 			},
 			{
-				Name: "thumbnail", Title: "Drawing thumbnail", Weight: 1, Version: 1,
+				Name: "thumbnail", Title: "Drawing thumbnail", Weight: 1, Version: 2,
 				Inputs: scene, Enabled: wants(job.TypeThumbnail), Memory: thumbnailMemory,
 				Depends: func(o job.Options) any { return []any{o.UpAxis, o.Turntable} }, Engines: native(runThumbnail),
 			},
