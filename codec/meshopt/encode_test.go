@@ -364,10 +364,7 @@ func FuzzEncode(f *testing.F) {
 }
 
 func BenchmarkEncodeAttributes(b *testing.B) {
-	data := make([]byte, 16*65536)
-	for i := 0; i < len(data); i += 4 {
-		binary.LittleEndian.PutUint32(data[i:], math.Float32bits(float32(math.Sin(float64(i)/5000))))
-	}
+	data := wave()
 	for version := range 2 {
 		b.Run(fmt.Sprint("version", version), func(b *testing.B) {
 			b.SetBytes(int64(len(data)))

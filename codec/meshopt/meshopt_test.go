@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,6 +127,7 @@ func near(t *testing.T, name string, got, want []byte) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\xa0\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 16, 4)
+	f.Add([]byte("\xa1\x1baaaaaaaaaaaaaaaaaa\x00\x00\x00\x00aaaaaaaaaaaaaaaaaaaaaaaaaaa\x01"), 16, 4)
 	f.Add([]byte("\xe1\xf0\xfe\xff\x10\x20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 9, 4)
 	f.Add([]byte("\xd1\x00\x01\x02\x03\x04aaaaaaaa"), 4, 2)
 	f.Fuzz(func(t *testing.T, data []byte, count, stride int) {
@@ -132,6 +135,8 @@ func FuzzDecode(f *testing.F) {
 		for _, s := range []sample{
 			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "OCTAHEDRAL", Data: data},
 			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "QUATERNION", Data: data},
+			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "EXPONENTIAL", Data: data},
+			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "COLOR", Data: data},
 			{Count: count, Stride: stride, Mode: "TRIANGLES", Data: data},
 			{Count: count, Stride: stride, Mode: "INDICES", Data: data},
 		} {
@@ -143,17 +148,28 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkAttributes(b *testing.B) {
-	const count, stride = 65536, 16
-	src := []byte{attributesMagic}
-	for range count / blockMost * stride {
-		src = append(src, 0x55, 0x55, 0x55, 0x55)
-		src = append(src, bytes.Repeat([]byte{0x12}, 64)...)
-	}
-	src = append(src, make([]byte, 32)...)
-	b.SetBytes(count * stride)
-	for b.Loop() {
-		if _, err := Attributes(count, stride, src); err != nil {
+	data := wave()
+	for version := range 2 {
+		src, err := EncodeAttributes(data, 16, version)
+		if err != nil {
 			b.Fatal(err)
 		}
+		b.Run(fmt.Sprint("version", version), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if _, err := Attributes(len(data)/16, 16, src); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+// wave is a million bytes of vertices, four floats each.
+func wave() []byte {
+	data := make([]byte, 16*65536)
+	for i := 0; i < len(data); i += 4 {
+		binary.LittleEndian.PutUint32(data[i:], math.Float32bits(float32(math.Sin(float64(i)/5000))))
+	}
+	return data
 }
