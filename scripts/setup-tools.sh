@@ -153,6 +153,7 @@ setup_test() {
 	setup_node
 	need colmap colmap "COLMAP, that photogrammetry starts with"
 	need draco_encoder draco "Google's Draco, that ours is compared with"
+	need assimp assimp-utils "Assimp, that reads what we do not"
 	need 7zz 7zip "7-Zip, whose archives are unpacked"
 	need chromium chromium "a browser, that the dashboard and the viewer are tested in"
 	need redis-server redis-server "Redis, that the queue is tested on"

@@ -25,7 +25,7 @@ type registration struct {
 func registry() []registration {
 	return []registration{
 		{[]source.Format{source.LAS, source.LAZ, source.COPC}, pointcloud.Definition, pointcloudInfo},
-		{[]source.Format{source.GLB, source.GLTF, source.OBJ, source.PLY, source.STL, source.DAE, source.FBX}, mesh.Definition, meshInfo},
+		{[]source.Format{source.GLB, source.GLTF, source.OBJ, source.PLY, source.STL, source.DAE, source.FBX, source.ThreeD}, mesh.Definition, meshInfo},
 		{[]source.Format{source.Photos}, photos, photosInfo},
 	}
 }

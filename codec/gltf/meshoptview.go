@@ -23,6 +23,8 @@ func decodeMeshopt(e meshoptExtension, data []byte) ([]byte, error) {
 			err = meshopt.Quaternion(out, e.ByteStride)
 		case "EXPONENTIAL":
 			err = meshopt.Exponential(out, e.ByteStride)
+		case "COLOR":
+			err = meshopt.Color(out, e.ByteStride)
 		default:
 			err = fmt.Errorf("filter %q is not known", e.Filter)
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +38,8 @@ func decode(s *sample) ([]byte, error) {
 			err = Quaternion(out, s.Stride)
 		case "EXPONENTIAL":
 			err = Exponential(out, s.Stride)
+		case "COLOR":
+			err = Color(out, s.Stride)
 		}
 		return out, err
 	case "TRIANGLES":
@@ -54,19 +58,31 @@ func decode(s *sample) ([]byte, error) {
 	return out, err
 }
 
-// TestForeign decodes what meshoptimizer encodes, to the bytes that it decodes.
-func TestForeign(t *testing.T) {
-	cmd := exec.Command(testdata.Tool(t, "node"), filepath.Join("testdata", "encode.cjs"))
+// node runs a script of testdata with meshoptimizer at hand.
+func node(t *testing.T, script string, input []byte, into any) {
+	t.Helper()
+	cmd := exec.Command(testdata.Tool(t, "node"), filepath.Join("testdata", script))
 	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(testdata.RepoRoot(t), ".tools", "node_modules"))
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var samples []sample
-	if err := json.Unmarshal(text, &samples); err != nil {
+	if err := json.Unmarshal(text, into); err != nil {
 		t.Fatal(err)
 	}
-	if len(samples) < 60 {
+}
+
+func foreign(t *testing.T) (samples []sample) {
+	t.Helper()
+	node(t, "encode.cjs", nil, &samples)
+	return samples
+}
+
+// TestForeign decodes what meshoptimizer encodes, to the bytes that it decodes.
+func TestForeign(t *testing.T) {
+	samples := foreign(t)
+	if len(samples) < 150 {
 		t.Fatalf("%d samples", len(samples))
 	}
 	for _, s := range samples {
@@ -111,6 +127,7 @@ func near(t *testing.T, name string, got, want []byte) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\xa0\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 16, 4)
+	f.Add([]byte("\xa1\x1baaaaaaaaaaaaaaaaaa\x00\x00\x00\x00aaaaaaaaaaaaaaaaaaaaaaaaaaa\x01"), 16, 4)
 	f.Add([]byte("\xe1\xf0\xfe\xff\x10\x20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 9, 4)
 	f.Add([]byte("\xd1\x00\x01\x02\x03\x04aaaaaaaa"), 4, 2)
 	f.Fuzz(func(t *testing.T, data []byte, count, stride int) {
@@ -118,6 +135,8 @@ func FuzzDecode(f *testing.F) {
 		for _, s := range []sample{
 			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "OCTAHEDRAL", Data: data},
 			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "QUATERNION", Data: data},
+			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "EXPONENTIAL", Data: data},
+			{Count: count, Stride: stride, Mode: "ATTRIBUTES", Filter: "COLOR", Data: data},
 			{Count: count, Stride: stride, Mode: "TRIANGLES", Data: data},
 			{Count: count, Stride: stride, Mode: "INDICES", Data: data},
 		} {
@@ -129,17 +148,28 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkAttributes(b *testing.B) {
-	const count, stride = 65536, 16
-	src := []byte{attributesMagic}
-	for range count / blockMost * stride {
-		src = append(src, 0x55, 0x55, 0x55, 0x55)
-		src = append(src, bytes.Repeat([]byte{0x12}, 64)...)
-	}
-	src = append(src, make([]byte, tailLeast)...)
-	b.SetBytes(count * stride)
-	for b.Loop() {
-		if _, err := Attributes(count, stride, src); err != nil {
+	data := wave()
+	for version := range 2 {
+		src, err := EncodeAttributes(data, 16, version)
+		if err != nil {
 			b.Fatal(err)
 		}
+		b.Run(fmt.Sprint("version", version), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if _, err := Attributes(len(data)/16, 16, src); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+// wave is a million bytes of vertices, four floats each.
+func wave() []byte {
+	data := make([]byte, 16*65536)
+	for i := 0; i < len(data); i += 4 {
+		binary.LittleEndian.PutUint32(data[i:], math.Float32bits(float32(math.Sin(float64(i)/5000))))
+	}
+	return data
 }

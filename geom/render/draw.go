@@ -53,23 +53,32 @@ func Draw(ctx context.Context, s *Scene, o Options) (*image.NRGBA, error) {
 	if !ok {
 		return nil, ErrEmpty
 	}
-	n := o.Samples
-	if n < 1 {
-		n = 2
-	}
+	o.Samples = samples(o)
 	direction := vec(o.Direction)
 	if direction == (vec{}) {
 		direction = s.choose(lo, hi)
 	}
+	width, height := o.Width*o.Samples, o.Height*o.Samples
+	if o.View != nil {
+		return s.draw(ctx, o, o.View.camera(lo, hi, width, height))
+	}
+	return s.draw(ctx, o, s.fit(direction, lo, hi, width, height))
+}
+
+func samples(o Options) int {
+	if o.Samples < 1 {
+		return 2
+	}
+	return o.Samples
+}
+
+// draw draws what an eye sees, which is that of a picture with all samples.
+func (s *Scene) draw(ctx context.Context, o Options, c eye) (*image.NRGBA, error) {
+	n := o.Samples
 	f := &frame{width: o.Width * n, height: o.Height * n}
 	f.depth = make([]float32, f.width*f.height)
 	f.color = make([]float32, 4*f.width*f.height)
-	d := &drawing{s: s, f: f, workers: max(1, o.Workers), samples: n}
-	if o.View != nil {
-		d.c = o.View.camera(lo, hi, f.width, f.height)
-	} else {
-		d.c = s.fit(direction, lo, hi, f.width, f.height)
-	}
+	d := &drawing{s: s, f: f, c: c, workers: max(1, o.Workers), samples: n}
 	d.lights()
 	d.project()
 	for _, blend := range []bool{false, true} {
@@ -221,7 +230,7 @@ func (b *band) triangle(m *Mesh, s []screen, mat *Material, t int) {
 				continue
 			}
 			if shade == nil {
-				shade = b.d.shader(m, mat, i0, i1, i2, facing, area, &p0, &p1, &p2)
+				shade = b.d.shader(m, mat, i0, i1, i2, facing, area)
 			}
 			color, ok := shade.at(a*p0.w/w, c*p1.w/w, e*p2.w/w)
 			if !ok {

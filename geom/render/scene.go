@@ -14,8 +14,8 @@ type Scene struct {
 type Mesh struct {
 	// Positions and Normals are xyz triples; nil normals are those of triangles.
 	Positions, Normals []float32
-	// UVs are pairs, v downwards.
-	UVs []float32
+	// UVs are pairs, v downwards; EmissiveUVs are those of the emissive texture.
+	UVs, EmissiveUVs []float32
 	// Colors are ColorSize (3 or 4) linear numbers a vertex, or nil.
 	Colors    []float32
 	ColorSize int

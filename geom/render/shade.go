@@ -24,7 +24,7 @@ type shader struct {
 
 // shader prepares a triangle: the level of the texture by how many of its pixels
 // fall on one of the picture.
-func (d *drawing) shader(m *Mesh, mat *Material, i0, i1, i2 uint32, facing bool, area float32, p0, p1, p2 *screen) *shader {
+func (d *drawing) shader(m *Mesh, mat *Material, i0, i1, i2 uint32, facing bool, area float32) *shader {
 	s := &shader{d: d, m: m, mat: mat, i: [3]uint32{i0, i1, i2}, turn: 1, base: mat.Color}
 	if !facing {
 		s.turn = -1
@@ -39,17 +39,28 @@ func (d *drawing) shader(m *Mesh, mat *Material, i0, i1, i2 uint32, facing bool,
 		s.light, s.glow = s.illuminate(s.flat)
 		s.uniform = true
 	}
-	if mat.Texture != nil && m.UVs != nil {
-		u := m.UVs
-		du1, dv1 := u[2*i1]-u[2*i0], u[2*i1+1]-u[2*i0+1]
-		du2, dv2 := u[2*i2]-u[2*i0], u[2*i2+1]-u[2*i0+1]
-		texels := math.Abs(float64(du1*dv2-du2*dv1)) * float64(mat.Texture.Width) * float64(mat.Texture.Height)
-		s.level = mat.Texture.Level(texels / math.Abs(float64(area)))
-		if mat.EmissiveTexture != nil {
-			s.emissive = mat.EmissiveTexture
-		}
-	}
+	s.level = s.scaled(mat.Texture, m.UVs, area)
+	s.emissive = s.scaled(mat.EmissiveTexture, m.EmissiveUVs, area)
 	return s
+}
+
+// scaled is the level of a texture for a triangle that takes an area of the picture,
+// nil where there is no texture.
+func (s *shader) scaled(t *texture.Image, uv []float32, area float32) *texture.Image {
+	if t == nil || uv == nil {
+		return nil
+	}
+	i0, i1, i2 := s.i[0], s.i[1], s.i[2]
+	du1, dv1 := uv[2*i1]-uv[2*i0], uv[2*i1+1]-uv[2*i0+1]
+	du2, dv2 := uv[2*i2]-uv[2*i0], uv[2*i2+1]-uv[2*i0+1]
+	texels := math.Abs(float64(du1*dv2-du2*dv1)) * float64(t.Width) * float64(t.Height)
+	return t.Level(texels / math.Abs(float64(area)))
+}
+
+// sample is the colour of a texture at the place of barycentric coordinates.
+func (s *shader) sample(t *texture.Image, uv []float32, a, b, c float32) [4]float32 {
+	i0, i1, i2 := 2*s.i[0], 2*s.i[1], 2*s.i[2]
+	return t.Sample(a*uv[i0]+b*uv[i1]+c*uv[i2], a*uv[i0+1]+b*uv[i1+1]+c*uv[i2+1])
 }
 
 // illuminate gives diffuse light and highlight for a normal: sky and ground, a key
@@ -71,9 +82,7 @@ func (s *shader) at(a, b, c float32) (out [4]float32, ok bool) {
 	m := s.m
 	out = s.base
 	if s.level != nil {
-		u := a*m.UVs[2*s.i[0]] + b*m.UVs[2*s.i[1]] + c*m.UVs[2*s.i[2]]
-		v := a*m.UVs[2*s.i[0]+1] + b*m.UVs[2*s.i[1]+1] + c*m.UVs[2*s.i[2]+1]
-		t := s.level.Sample(u, v)
+		t := s.sample(s.level, m.UVs, a, b, c)
 		for k := range 4 {
 			out[k] *= t[k]
 		}
@@ -106,17 +115,14 @@ func (s *shader) at(a, b, c float32) (out [4]float32, ok bool) {
 	// Metal has no diffuse light; the sky that it would mirror is a brighter
 	// ambient here.
 	metal := s.mat.Metallic
+	emitted := [4]float32{1, 1, 1}
+	if s.emissive != nil {
+		emitted = s.sample(s.emissive, m.EmissiveUVs, a, b, c)
+	}
 	for k := range 3 {
 		diffuse := out[k] * light * (1 - 0.25*metal)
 		highlight := glow * (0.25*(1-metal) + 0.9*out[k]*metal)
-		out[k] = diffuse + highlight
-		if s.emissive != nil {
-			u := a*m.UVs[2*s.i[0]] + b*m.UVs[2*s.i[1]] + c*m.UVs[2*s.i[2]]
-			v := a*m.UVs[2*s.i[0]+1] + b*m.UVs[2*s.i[1]+1] + c*m.UVs[2*s.i[2]+1]
-			out[k] += s.mat.Emissive[k] * s.emissive.Sample(u, v)[k]
-		} else {
-			out[k] += s.mat.Emissive[k]
-		}
+		out[k] = diffuse + highlight + s.mat.Emissive[k]*emitted[k]
 	}
 	return out, true
 }

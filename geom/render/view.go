@@ -117,36 +117,63 @@ func (s *Scene) choose(lo, hi vec) vec {
 
 // fit places the eye in a direction so that all vertices are in the picture.
 func (s *Scene) fit(direction, lo, hi vec, width, height int) eye {
+	c := look(direction, width, height)
+	center := mul(add(lo, hi), 0.5)
+	c.stand(s.extremes(&c, center), center, lo, hi)
+	return c
+}
+
+// look is an eye that looks against a direction, from nowhere yet.
+func look(direction vec, width, height int) eye {
 	back := unit(direction)
 	right := unit(cross(vec{0, 1, 0}, back))
 	c := eye{aspect: 1, right: right, back: back, up: cross(back, right), cx: float64(width) / 2, cy: float64(height) / 2}
 	c.focal = float64(min(width, height)) / 2 / math.Tan(fieldOfView/2)
-	center := mul(add(lo, hi), 0.5)
-	tx, ty := c.cx/c.focal/margin, c.cy/c.focal/margin
-	// For each side of the picture, the plane through the eye along it must have
-	// all points inside: the eye follows from the extreme points of each pair.
-	var most [4]float64
-	for k := range most {
-		most[k] = math.Inf(-1)
+	return c
+}
+
+// slopes are those of the sides of the picture, a margin taken off.
+func (c *eye) slopes() (x, y float64) { return c.cx / c.focal / margin, c.cy / c.focal / margin }
+
+// extremes are how far vertices lie out of the planes through a centre along the
+// right, left, upper and lower sides of a picture, and in front of the centre.
+type extremes struct {
+	side  [4]float64
+	front float64
+}
+
+// extremes looks at all vertices.
+func (s *Scene) extremes(c *eye, center vec) extremes {
+	tx, ty := c.slopes()
+	out := extremes{front: math.Inf(-1)}
+	for k := range out.side {
+		out.side[k] = math.Inf(-1)
 	}
-	front := math.Inf(-1)
+	most := &out.side
 	for _, m := range s.Meshes {
 		for i := 0; i+2 < len(m.Positions); i += 3 {
 			p := sub(vec{float64(m.Positions[i]), float64(m.Positions[i+1]), float64(m.Positions[i+2])}, center)
-			x, y, z := dot(p, right), dot(p, c.up), dot(p, back)
+			x, y, z := dot(p, c.right), dot(p, c.up), dot(p, c.back)
 			if x-x != 0 || y-y != 0 || z-z != 0 {
 				continue
 			}
 			most[0], most[1] = max(most[0], x+tx*z), max(most[1], -x+tx*z)
 			most[2], most[3] = max(most[2], y+ty*z), max(most[3], -y+ty*z)
-			front = max(front, z)
+			out.front = max(out.front, z)
 		}
 	}
-	dx, dy := (most[0]+most[1])/2/tx, (most[2]+most[3])/2/ty
-	ox, oy := (most[0]-most[1])/2, (most[2]-most[3])/2
+	return out
+}
+
+// stand puts the eye as near as it may be: for each side of the picture, the plane
+// through the eye along it must have all points inside, so that it follows from the
+// extreme points of each pair.
+func (c *eye) stand(e extremes, center, lo, hi vec) {
+	tx, ty := c.slopes()
+	dx, dy := (e.side[0]+e.side[1])/2/tx, (e.side[2]+e.side[3])/2/ty
+	ox, oy := (e.side[0]-e.side[1])/2, (e.side[2]-e.side[3])/2
 	size := math.Sqrt(dot(sub(hi, lo), sub(hi, lo)))
-	distance := max(dx, dy, front+1e-3*size, 1e-9)
-	c.eye = add(add(center, mul(back, distance)), add(mul(right, ox), mul(c.up, oy)))
-	c.near = max((distance-front)/2, 1e-6*size, 1e-12)
-	return c
+	distance := max(dx, dy, e.front+1e-3*size, 1e-9)
+	c.eye = add(add(center, mul(c.back, distance)), add(mul(c.right, ox), mul(c.up, oy)))
+	c.near = max((distance-e.front)/2, 1e-6*size, 1e-12)
 }

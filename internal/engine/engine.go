@@ -89,6 +89,14 @@ func Known() []Program {
 			Name: "gltf-transform", VersionArgs: []string{"--version"},
 			Adds: "optimised GLB", Install: "npm install -g @gltf-transform/cli",
 		},
+		{
+			Name: "assimp", VersionArgs: []string{"version"},
+			Adds: "models of 3D Studio (3ds), and others read in its way", Install: "apt install assimp-utils",
+		},
+		{
+			Name: "FBX2glTF", VersionArgs: []string{"--version"},
+			Adds: "FBX read by Autodesk's library", Install: "npm install fbx2gltf, and put its binary on PATH",
+		},
 	}
 }
 

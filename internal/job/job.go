@@ -33,6 +33,7 @@ const (
 	TypeEPT         = "ept"
 	TypeTiles3D     = "tiles_3d"
 	TypeThumbnail   = "thumbnail"
+	TypeTurntable   = "turntable" // asked for by the option of that name
 	TypeDSM         = "dsm"
 	TypeDTM         = "dtm"
 	TypeOrthophoto  = "orthophoto"

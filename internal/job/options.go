@@ -23,9 +23,11 @@ type Options struct {
 	Origin *Origin `json:"origin,omitempty"`
 	// UpAxis of a model: "auto" by its format (z for STL, y for all others), "y",
 	// or "z".
-	UpAxis   string            `json:"upAxis"`
-	Engines  map[string]string `json:"engines"`
-	Priority Priority          `json:"priority"`
+	UpAxis string `json:"upAxis"`
+	// Turntable is how many pictures an animation around a model has, 0 (none) to 90.
+	Turntable int               `json:"turntable,omitempty"`
+	Engines   map[string]string `json:"engines"`
+	Priority  Priority          `json:"priority"`
 }
 
 // Origin places a model on the globe: degrees on WGS 84, metres above its

@@ -73,6 +73,7 @@ func ParseOptions(data []byte) (Options, []string, error) {
 		c.finish()
 	}
 	root.choice("upAxis", &o.UpAxis, UpAxes())
+	root.integer("turntable", &o.Turntable, 0, 90)
 	root.engines("engines", &o.Engines)
 	root.priority("priority", &o.Priority)
 	root.finish()

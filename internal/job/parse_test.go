@@ -126,6 +126,8 @@ func TestParseMeshOptions(t *testing.T) {
 		`{"origin":[1,2]}`:              "origin",
 		`{"upAxis":"x"}`:                "upAxis",
 		`{"upAxis":3}`:                  "upAxis",
+		`{"turntable":91}`:              "turntable",
+		`{"turntable":"yes"}`:           "turntable",
 	} {
 		var bad *job.OptionError
 		if _, _, err := job.ParseOptions([]byte(text)); !errors.As(err, &bad) || bad.Field != field {

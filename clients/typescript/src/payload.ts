@@ -69,6 +69,8 @@ export interface Options {
 	/** Where on the globe the origin of a model lies: degrees on WGS 84, metres. */
 	origin?: { lat: number; lon: number; height?: number; heading?: number };
 	upAxis?: "auto" | "y" | "z";
+	/** Pictures of an animation around a model, 0 (none) to 90. */
+	turntable?: number;
 	/** Engine of a stage, such as {"smrf": "native"}. */
 	engines?: Record<string, string>;
 	priority?: Priority;
@@ -187,6 +189,7 @@ const options = object({
 		"lon",
 	]),
 	upAxis: oneOf(["auto", "y", "z"]),
+	turntable: number(0, 90, true),
 	engines,
 	priority: oneOf(priorities),
 });

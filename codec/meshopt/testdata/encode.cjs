@@ -1,12 +1,11 @@
-// Encodes what standard input says with meshoptimizer, and prints the streams and
-// what its own decoder makes of them, as JSON of base64.
-const { MeshoptEncoder: E, MeshoptDecoder: D } = require('meshoptimizer');
+// Encodes made-up data with meshoptimizer, and prints the streams and what its own
+// decoder makes of them, as JSON of base64.
+const load = require('./load.cjs');
 
 const b64 = (a) => Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString('base64');
 
 (async () => {
-  await E.ready;
-  await D.ready;
+  const { MeshoptEncoder: E, MeshoptDecoder: D } = await load();
   const out = [];
   let seed = 12345;
   const random = () => ((seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff);
@@ -19,7 +18,21 @@ const b64 = (a) => Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString('b
     for (const count of [1, 15, 16, 17, 255, 256, 257, 1000]) {
       const v = new Uint8Array(count * stride);
       for (let i = 0; i < v.length; i++) v[i] = i % stride < 2 ? random() * 256 : i % stride < 4 ? (i / stride) * 3 + random() * 2 : i % 7 ? 9 : random() * 20;
-      check(`attributes ${stride} ${count}`, count, stride, 'ATTRIBUTES', 'NONE', E.encodeGltfBuffer(v, count, stride, 'ATTRIBUTES', 0));
+      for (const version of [0, 1]) check(`attributes ${stride} ${count} version ${version}`, count, stride, 'ATTRIBUTES', 'NONE', E.encodeGltfBuffer(v, count, stride, 'ATTRIBUTES', version));
+    }
+  }
+  // Kinds of numbers that version 1 has channels for.
+  for (const count of [1, 100, 777]) {
+    const kinds = {
+      shorts: new Uint8Array(Uint16Array.from({ length: 4 * count }, (_, i) => 3 * i + (i % 4) * 9000 + random() * 300).buffer),
+      floats: new Uint8Array(Float32Array.from({ length: 4 * count }, (_, i) => (i % 4) + Math.sin(i / 50) + random() / 100).buffer),
+      noise: Uint8Array.from({ length: 16 * count }, () => random() * 256),
+      bits: Uint8Array.from({ length: 16 * count }, () => (random() < 0.3 ? random() * 3 : 0)),
+      same: new Uint8Array(16 * count).fill(7),
+    };
+    for (const [name, v] of Object.entries(kinds)) {
+      const stride = v.length / count;
+      for (const level of [0, 2, 3]) check(`${name} ${count} level ${level}`, count, stride, 'ATTRIBUTES', 'NONE', E.encodeVertexBufferLevel(v, count, stride, level, 1));
     }
   }
   const n = 40;
@@ -52,5 +65,9 @@ const b64 = (a) => Buffer.from(a.buffer, a.byteOffset, a.byteLength).toString('b
   }
   check('quaternion', k, 8, 'ATTRIBUTES', 'QUATERNION', E.encodeGltfBuffer(E.encodeFilterQuat(unit(k, true), k, 8, 12), k, 8, 'ATTRIBUTES', 0));
   check('exponential', k, 16, 'ATTRIBUTES', 'EXPONENTIAL', E.encodeGltfBuffer(E.encodeFilterExp(unit(k, true), k, 16, 15), k, 16, 'ATTRIBUTES', 0));
+  const colors = Float32Array.from({ length: 4 * k }, () => random());
+  for (const [stride, bits] of [[4, 8], [4, 6], [8, 12], [8, 16]]) {
+    check(`color ${bits}`, k, stride, 'ATTRIBUTES', 'COLOR', E.encodeGltfBuffer(E.encodeFilterColor(colors, k, stride, bits), k, stride, 'ATTRIBUTES', 1));
+  }
   console.log(JSON.stringify(out));
 })();

@@ -32,8 +32,8 @@ func Definition() pipeline.Definition {
 		Name: "mesh",
 		Stages: []pipeline.Stage{
 			{
-				Name: "import", Status: job.StatusAnalyzing, Title: "Reading model", Weight: 2, Version: 1,
-				Outputs: scene, Memory: importMemory, Depends: func(o job.Options) any { return o.UpAxis }, Engines: native(runImport),
+				Name: "import", Status: job.StatusAnalyzing, Title: "Reading model", Weight: 2, Version: 2,
+				Outputs: scene, Memory: importMemory, Depends: func(o job.Options) any { return o.UpAxis }, Engines: importers(),
 			},
 			{
 				Name: "simplify", Title: "Simplifying", Weight: 6, Version: 1,
@@ -58,14 +58,14 @@ func Definition() pipeline.Definition {
 				Engines: external(runLODs, map[string]func(ctx context.Context, s *pipeline.Context) error{gltfTransform: runTransformLODs}),
 			},
 			{
-				Name: "tiles", Status: job.StatusGeneratingTiles, Title: "Writing 3D Tiles", Weight: 5, Version: 1,
+				Name: "tiles", Status: job.StatusGeneratingTiles, Title: "Writing 3D Tiles", Weight: 5, Version: 2,
 				Inputs: scene, Memory: simplifyMemory, Enabled: wants(job.TypeTiles3D),
 				Depends: func(o job.Options) any { return []any{o.UpAxis, o.Origin, o.Quality, o.DracoCompression} }, Engines: native(runTiles),
 			},
 			{
-				Name: "thumbnail", Title: "Drawing thumbnail", Weight: 1, Version: 1,
+				Name: "thumbnail", Title: "Drawing thumbnail", Weight: 1, Version: 2,
 				Inputs: scene, Enabled: wants(job.TypeThumbnail), Memory: thumbnailMemory,
-				Depends: func(o job.Options) any { return o.UpAxis }, Engines: native(runThumbnail),
+				Depends: func(o job.Options) any { return []any{o.UpAxis, o.Turntable} }, Engines: native(runThumbnail),
 			},
 			{
 				Name: "analysis", Status: job.StatusAnalyzing, Title: "Summing up", Weight: 0.5, Version: 1,

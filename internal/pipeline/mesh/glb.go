@@ -12,6 +12,11 @@ import (
 	"slate360.ai/worker/internal/pipeline"
 )
 
+// visibleError is the part of a model's extent from which on a person sees at a glance
+// what simplification took. Below it, torn seams and borders are told by the analysis
+// alone: on large terrains they compete with all other collapses, and are no harm.
+const visibleError = 0.01
+
 // runFull writes the GLB of the whole model.
 func runFull(ctx context.Context, s *pipeline.Context) error {
 	return writeLevels(ctx, s, []levelInfo{{Spec: levelSpec{Kind: levelFull}, Full: true}})
@@ -51,7 +56,7 @@ func writeLevels(ctx context.Context, s *pipeline.Context, levels []levelInfo) e
 	}
 	for i, l := range levels {
 		s.Publish(outputs[i])
-		if l.Sloppy {
+		if l.Sloppy && l.Relative > visibleError {
 			s.Warn("%s: seams, borders or small parts had to go to reach %d vertices; the error is %.3g units", outputs[i].Path, l.Vertices, l.Error)
 		}
 	}

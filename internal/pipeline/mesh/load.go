@@ -117,6 +117,13 @@ func besideTexture(d *gltf.Document, path string) error {
 
 // runImport reads the source into a plain GLB.
 func runImport(ctx context.Context, s *pipeline.Context) error {
+	if s.Format() == "3ds" {
+		d, err := readAny(ctx, s)
+		if err != nil {
+			return err
+		}
+		return finishImport(ctx, s, d)
+	}
 	m, err := mapped.Open(s.Source())
 	if err != nil {
 		return pipeline.BadInput(err, "")
@@ -126,6 +133,11 @@ func runImport(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return pipeline.BadInput(err, "")
 	}
+	return finishImport(ctx, s, d)
+}
+
+// finishImport writes what was read.
+func finishImport(ctx context.Context, s *pipeline.Context, d *gltf.Document) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -145,7 +157,11 @@ func runImport(ctx context.Context, s *pipeline.Context) error {
 	if err := writeGLB(s.Product(productScene), d); err != nil {
 		return err
 	}
-	text, err := json.Marshal(meta{Format: s.Format(), Size: int64(len(m.Bytes()))})
+	info, err := os.Stat(s.Source())
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(meta{Format: s.Format(), Size: info.Size()})
 	if err != nil {
 		return err
 	}

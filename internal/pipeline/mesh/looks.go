@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
+	"strconv"
 	"sync"
 
 	"slate360.ai/worker/codec/gltf"
@@ -19,6 +21,8 @@ const (
 	// its own.
 	cropShare = 0.6
 	cropEdge  = 4 // pixels beyond what is used, for filtering
+	// repeatSlack is how far beyond a texture coordinates may be that mean its edge.
+	repeatSlack = 0.01
 )
 
 // pictures decodes the images of a document once.
@@ -57,7 +61,13 @@ type looks struct {
 
 // look is a material of the model in a tile.
 type look struct {
-	lo, hi     [2]float32 // of texture coordinates
+	// uv is what all its textures do with coordinates, where same says that they do
+	// alike: tiles have the result.
+	uv   gltf.UVTransform
+	same bool
+	// repeats says that all textures go round.
+	repeats    bool
+	lo, hi     [2]float32 // of moved coordinates
 	seen       bool
 	primitives []*gltf.Primitive
 }
@@ -70,23 +80,45 @@ func (l *looks) look(material int) *look {
 	k := l.used[material]
 	if k == nil {
 		inf := float32(math.Inf(1))
-		k = &look{lo: [2]float32{inf, inf}, hi: [2]float32{-inf, -inf}}
+		k = &look{lo: [2]float32{inf, inf}, hi: [2]float32{-inf, -inf}, repeats: true}
+		for i, t := range textureInfos(l.from.Materials[material]) {
+			uv, err := t.Transform()
+			k.same = err == nil && (i == 0 || k.same && uv == k.uv)
+			k.uv = uv
+			if s := l.from.Textures[t.Index].Sampler; s != nil {
+				w := l.from.Samplers[*s]
+				k.repeats = k.repeats && (w.WrapS == 0 || w.WrapS == gltf.Repeat) && (w.WrapT == 0 || w.WrapT == gltf.Repeat)
+			}
+			if !k.same {
+				break
+			}
+		}
 		l.used[material] = k
 		l.order = append(l.order, material)
 	}
 	return k
 }
 
-// see notes which part of its textures a primitive uses.
-func (l *looks) see(material *int, uv []float32, _ *gltf.Primitive) {
+// coordinates moves the texture coordinates of a primitive as its material says, and
+// gives them the name that they have in the tile; none where nothing uses them. It
+// notes which part of the textures they are.
+func (l *looks) coordinates(material *int, name string, uv []float32) string {
 	if material == nil {
-		return
+		return name
 	}
 	k := l.look(*material)
+	switch {
+	case !k.same:
+		return name
+	case name != "TEXCOORD_"+strconv.Itoa(k.uv.TexCoord):
+		return ""
+	}
 	k.seen = true
+	k.uv.Apply(uv)
 	for i, v := range uv {
 		k.lo[i%2], k.hi[i%2] = min(k.lo[i%2], v), max(k.hi[i%2], v)
 	}
+	return "TEXCOORD_0"
 }
 
 func (l *looks) use(material *int, p *gltf.Primitive) {
@@ -113,13 +145,30 @@ func (l *looks) finish(quality float64) error {
 	if !usesWebP(l.to) {
 		l.to.Forget(gltf.ExtWebP)
 	}
+	if !l.moves() {
+		l.to.Forget(gltf.ExtTextureTransform)
+	}
 	return nil
+}
+
+// moves tells whether a texture of the tile still moves coordinates: one of several
+// that do so each in its way.
+func (l *looks) moves() bool {
+	for _, m := range l.to.Materials {
+		for _, t := range textureInfos(m) {
+			if _, ok := t.Extensions[gltf.ExtTextureTransform]; ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // crop is a part of a texture, as a place and an extent of its coordinates.
 type crop struct {
 	u, v, w, h float32
-	done       bool // whole pixels of the first texture were taken
+	turns      [2]float32 // whole repeats that coordinates are beyond the texture
+	done       bool       // whole pixels of the first texture were taken
 }
 
 // material copies a material, with its textures.
@@ -132,12 +181,13 @@ func (l *looks) material(i int, k *look, quality float64) (*gltf.Material, error
 	if err := json.Unmarshal(raw, m); err != nil {
 		return nil, err
 	}
-	infos, simple := textureInfos(m)
-	var part *crop
-	if simple {
-		part = k.crop()
-	}
-	for _, t := range infos {
+	dropUnknown(m)
+	part := k.crop()
+	for _, t := range textureInfos(m) {
+		if k.same {
+			t.TexCoord = 0
+			delete(t.Extensions, gltf.ExtTextureTransform)
+		}
 		if t.Index, err = l.texture(t.Index, part, quality); err != nil {
 			return nil, fmt.Errorf("material %d: %w", i, err)
 		}
@@ -150,25 +200,19 @@ func (l *looks) material(i int, k *look, quality float64) (*gltf.Material, error
 	return m, nil
 }
 
-// textureInfos lists the textures of a material; simple tells that all use the first
-// coordinates as they are. Those of extensions are taken out with their extension:
-// what they add is little, and how they refer is theirs.
-func textureInfos(m *gltf.Material) (infos []*gltf.TextureInfo, simple bool) {
+// textureInfos lists the textures of a material, those of extensions left out.
+func textureInfos(m *gltf.Material) []*gltf.TextureInfo {
+	var list []*gltf.TextureInfo
 	if m.PBR != nil {
-		infos = append(infos, m.PBR.BaseColorTexture, m.PBR.MetallicRoughnessTexture)
+		list = append(list, m.PBR.BaseColorTexture, m.PBR.MetallicRoughnessTexture)
 	}
-	infos = append(infos, m.NormalTexture, m.OcclusionTexture, m.EmissiveTexture)
-	var out []*gltf.TextureInfo
-	simple = true
-	for _, t := range infos {
-		if t == nil {
-			continue
-		}
-		if _, ok := t.Extensions[gltf.ExtTextureTransform]; ok || t.TexCoord != 0 {
-			simple = false
-		}
-		out = append(out, t)
-	}
+	list = append(list, m.NormalTexture, m.OcclusionTexture, m.EmissiveTexture)
+	return slices.DeleteFunc(list, func(t *gltf.TextureInfo) bool { return t == nil })
+}
+
+// dropUnknown takes extensions with textures out of a material: what they add is
+// little, and how they refer is theirs.
+func dropUnknown(m *gltf.Material) {
 	for name := range maps.Clone(m.Extensions) {
 		found := false
 		extensionUsages(m.Extensions, name, func(*gltf.TextureInfo, usage) { found = true })
@@ -176,17 +220,27 @@ func textureInfos(m *gltf.Material) (infos []*gltf.TextureInfo, simple bool) {
 			delete(m.Extensions, name)
 		}
 	}
-	return out, simple
 }
 
 // crop is what is used of the textures, nil where that is most of them, or goes
 // round.
 func (k *look) crop() *crop {
-	if !k.seen || k.lo[0] < -0.01 || k.lo[1] < -0.01 || k.hi[0] > 1.01 || k.hi[1] > 1.01 {
+	if !k.same || !k.seen {
 		return nil
 	}
-	c := &crop{u: max(k.lo[0], 0), v: max(k.lo[1], 0)}
-	c.w, c.h = min(k.hi[0], 1)-c.u, min(k.hi[1], 1)-c.v
+	c := &crop{}
+	lo, hi := k.lo, k.hi
+	for i := range lo {
+		if k.repeats {
+			c.turns[i] = float32(math.Floor(float64(lo[i]) + repeatSlack))
+		}
+		lo[i], hi[i] = lo[i]-c.turns[i], hi[i]-c.turns[i]
+		if lo[i] < -repeatSlack || hi[i] > 1+repeatSlack {
+			return nil
+		}
+		lo[i], hi[i] = max(lo[i], 0), min(hi[i], 1)
+	}
+	c.u, c.v, c.w, c.h = lo[0], lo[1], hi[0]-lo[0], hi[1]-lo[1]
 	if c.w*c.h > cropShare {
 		return nil
 	}
@@ -282,8 +336,8 @@ func (l *looks) remap(p *gltf.Primitive, part *crop) {
 		return
 	}
 	for i := 0; i+1 < len(values); i += 2 {
-		values[i] = min(max((values[i]-part.u)/part.w, 0), 1)
-		values[i+1] = min(max((values[i+1]-part.v)/part.h, 0), 1)
+		values[i] = min(max((values[i]-part.turns[0]-part.u)/part.w, 0), 1)
+		values[i+1] = min(max((values[i+1]-part.turns[1]-part.v)/part.h, 0), 1)
 	}
 	n := l.to.AddFloats(values, gltf.Format{Component: gltf.Float, Components: 2, Target: gltf.ArrayBuffer})
 	p.Attributes["TEXCOORD_0"] = n

@@ -326,6 +326,106 @@ func hills(t *testing.T, n int) string {
 	return path
 }
 
+// TestSloppyWarning: parts that went are warned of where a person sees it, and else
+// told by the analysis alone.
+func TestSloppyWarning(t *testing.T) {
+	for _, c := range []struct {
+		path string
+		warn bool
+	}{{cubes(t, 0.01), false}, {cubes(t, 1), true}} {
+		result, _ := process(t, c.path, `{"targetVertices":[400],"formats":["lod_0"]}`)
+		text, err := json.Marshal(result.Analysis["levels"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var levels []struct {
+			Sloppy   bool
+			Relative float64
+		}
+		if err := json.Unmarshal(text, &levels); err != nil {
+			t.Fatal(err)
+		}
+		if len(levels) != 1 || !levels[0].Sloppy || c.warn != (levels[0].Relative > 0.01) {
+			t.Errorf("%s: levels %s", filepath.Base(c.path), text)
+		}
+		if said := strings.Contains(strings.Join(result.Warnings, " "), "had to go"); said != c.warn {
+			t.Errorf("%s: warnings %q", filepath.Base(c.path), result.Warnings)
+		}
+	}
+}
+
+// cubes writes a thousand cubes, three apart, which cannot all be kept.
+func cubes(t *testing.T, side float64) string {
+	t.Helper()
+	return writeOBJ(t, "cubes.obj", func(b *strings.Builder) {
+		for i := range 1000 {
+			for c := range 8 {
+				at := func(cell, corner int) float64 { return float64(3*cell) + side*float64(corner) }
+				fmt.Fprintf(b, "v %g %g %g\n", at(i%10, c&1), at(i/10%10, c>>1&1), at(i/100, c>>2))
+			}
+			for _, f := range [6][4]int{{0, 2, 3, 1}, {4, 5, 7, 6}, {0, 1, 5, 4}, {2, 6, 7, 3}, {0, 4, 6, 2}, {1, 3, 7, 5}} {
+				fmt.Fprintf(b, "f %d %d %d %d\n", 8*i+f[0]+1, 8*i+f[1]+1, 8*i+f[2]+1, 8*i+f[3]+1)
+			}
+		}
+	})
+}
+
+func writeOBJ(t *testing.T, name string, write func(*strings.Builder)) string {
+	t.Helper()
+	var b strings.Builder
+	write(&b)
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestTurntable: the animation comes beside the thumbnail where it is asked for.
+func TestTurntable(t *testing.T) {
+	result, dir := process(t, cubes(t, 1), `{"formats":["thumbnail"],"turntable":4}`)
+	kinds := map[string]job.Output{}
+	for _, o := range result.Outputs {
+		kinds[o.Type] = o
+	}
+	o, ok := kinds[job.TypeTurntable]
+	if !ok || o.Width != 512 || o.Height != 384 || len(kinds) != 2 {
+		t.Fatalf("%+v", result.Outputs)
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, o.Path)); err != nil || strings.Count(string(data), "ANMF") != 4 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
+
+// TestOrientation: textures are shown as their pixels are stored, whatever their EXIF
+// says of a turn, and no viewer is told of one.
+func TestOrientation(t *testing.T) {
+	dir := t.TempDir()
+	vips := func(args ...string) {
+		cmd := exec.Command(testdata.Tool(t, "node"), append([]string{filepath.Join("testdata", "exif.cjs")}, args...)...)
+		cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(testdata.RepoRoot(t), ".tools", "node_modules"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	vips("write", dir)
+	for name, text := range map[string]string{
+		"sheet.mtl": "newmtl m\nmap_Kd turned.jpg\n",
+		"sheet.obj": "mtllib sheet.mtl\nv 0 0 0\nv 3 0 0\nv 3 2 0\nv 0 2 0\nvt 0 0\nvt 1 0\nvt 1 1\nvt 0 1\nusemtl m\nf 1/1 2/2 3/3 4/4\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, out := process(t, filepath.Join(dir, "sheet.obj"), `{"formats":["glb_draco"]}`)
+	d := open(t, filepath.Join(out, "sheet_draco.glb"))
+	picture := filepath.Join(dir, "out.jpg")
+	if err := os.WriteFile(picture, d.BufferViews[*d.Images[0].BufferView].Data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	vips("compare", filepath.Join(dir, "turned.jpg"), picture)
+}
+
 // TestSkinsAndMorphs: a model with a skin, morph targets and an animation keeps all
 // of them at every level, with values for each vertex.
 func TestSkinsAndMorphs(t *testing.T) {

@@ -158,7 +158,8 @@ func neutral(u usage) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// mendImages puts a neutral picture where an image could not be read.
+// mendImages puts a neutral picture where an image could not be read, and takes EXIF
+// out of the others.
 func mendImages(d *gltf.Document, warn func(string)) error {
 	use := usages(d)
 	for i, m := range d.Images {
@@ -166,6 +167,9 @@ func mendImages(d *gltf.Document, warn func(string)) error {
 			data := d.BufferViews[*m.BufferView].Data
 			err := checkImage(data)
 			if err == nil {
+				if plain := withoutExif(data); len(plain) != len(data) {
+					m.BufferView = gltf.Ref(d.AddView(plain, 0))
+				}
 				continue
 			}
 			warn(fmt.Sprintf("image %d (%s) is left out: %v", i, m.Name, err))

@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"context"
+	"image"
+	"strconv"
 
 	"slate360.ai/worker/codec/gltf"
 	"slate360.ai/worker/geom/render"
@@ -27,7 +29,17 @@ func runThumbnail(ctx context.Context, s *pipeline.Context) error {
 	if err != nil {
 		return err
 	}
-	return thumbnail.Publish(s, img)
+	if err := thumbnail.Publish(s, img); err != nil {
+		return err
+	}
+	frames := s.Options().Turntable
+	if frames == 0 {
+		return nil
+	}
+	return thumbnail.PublishTurntable(s, frames, func(yield func(*image.NRGBA) error) error {
+		o := render.Options{Width: thumbnail.TurntableWidth, Height: thumbnail.TurntableHeight, Workers: s.Workers()}
+		return render.Turntable(ctx, scene, o, frames, yield)
+	})
 }
 
 // renderScene gathers all that is shown, in the places of the scene.
@@ -67,7 +79,14 @@ func renderMesh(d *gltf.Document, p *gltf.Primitive, world *gltf.Matrix) (*rende
 		v, err = d.Floats(k)
 		return v
 	}
-	m.Positions, m.Normals, m.UVs, m.Colors = read("POSITION"), read("NORMAL"), read("TEXCOORD_0"), read("COLOR_0")
+	m.Positions, m.Normals, m.Colors = read("POSITION"), read("NORMAL"), read("COLOR_0")
+	if p.Material != nil {
+		material := d.Materials[*p.Material]
+		if material.PBR != nil {
+			m.UVs = coordinates(material.PBR.BaseColorTexture, read)
+		}
+		m.EmissiveUVs = coordinates(material.EmissiveTexture, read)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +118,18 @@ func renderMesh(d *gltf.Document, p *gltf.Primitive, world *gltf.Matrix) (*rende
 		}
 	}
 	return m, nil
+}
+
+// coordinates reads those that a texture uses, moved as it says. What cannot be
+// understood of that is left out: a picture is better than none.
+func coordinates(t *gltf.TextureInfo, read func(name string) []float32) []float32 {
+	if t == nil {
+		return nil
+	}
+	move, _ := t.Transform()
+	uv := read("TEXCOORD_" + strconv.Itoa(move.TexCoord))
+	move.Apply(uv)
+	return uv
 }
 
 // materials gives those of the document, and a plain one at the end.

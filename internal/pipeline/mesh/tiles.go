@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -196,25 +198,27 @@ func (w *tileWriter) primitive(d *gltf.Document, part *part, vertices []uint32, 
 		indices[i] = k
 	}
 	p := &gltf.Primitive{Attributes: gltf.Attributes{}, Mode: gltf.ModeTriangles, Indices: gltf.Ref(d.AddIndices(indices))}
-	for name, k := range part.p.Attributes {
+	for _, name := range slices.Sorted(maps.Keys(part.p.Attributes)) {
+		k := part.p.Attributes[name]
 		values, err := w.values(part, name, k, kept)
 		if err != nil {
 			return nil, err
 		}
 		a := w.doc.Accessors[k]
 		f := gltf.Format{Component: a.ComponentType, Normalized: a.Normalized, Components: gltf.Components(a.Type), Target: gltf.ArrayBuffer}
-		switch name {
-		case "POSITION":
+		switch {
+		case name == "POSITION":
 			f.Component, f.Normalized, f.Bounds = gltf.Float, false, true
-		case "NORMAL", "TANGENT":
+		case name == "NORMAL", name == "TANGENT":
 			f.Component, f.Normalized = gltf.Float, false
-		case "TEXCOORD_0", "TEXCOORD_1":
+		case strings.HasPrefix(name, "TEXCOORD_"):
 			f.Component, f.Normalized = gltf.Float, false
-		case "JOINTS_0", "WEIGHTS_0", "JOINTS_1", "WEIGHTS_1":
-			continue // tiles stand still
+			name = looks.coordinates(part.p.Material, name, values)
+		case strings.HasPrefix(name, "JOINTS_"), strings.HasPrefix(name, "WEIGHTS_"):
+			name = "" // tiles stand still
 		}
-		if name == "TEXCOORD_0" {
-			looks.see(part.p.Material, values, p)
+		if name == "" {
+			continue
 		}
 		p.Attributes[name] = d.AddFloats(values, f)
 	}
