@@ -34,6 +34,9 @@ type laspyInfo struct {
 // in all formats, and compares every byte of every record, every dimension, and
 // the real files. One Python process does it all.
 func TestLaspy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	python := testdata.Python(t)
 	dir := t.TempDir()
 	want := map[string][]byte{}

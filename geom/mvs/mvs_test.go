@@ -86,6 +86,9 @@ func (s *scene) normal(face int) [3]float64 {
 }
 
 func TestFuse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	s := estimated(t)
 	c, err := Fuse(context.Background(), s.views, s, s, FuseOptions{Workers: 2}, nil)
 	if err != nil {

@@ -59,7 +59,10 @@ func TestMatch(t *testing.T) {
 
 // Photos are most like their neighbours, whatever the number of workers.
 func TestSimilar(t *testing.T) {
-	const photos, sees = 60, 10
+	photos, sees := 60, 10
+	if testing.Short() {
+		photos = 20 // the race detector takes its time
+	}
 	s := newScene(photos*3 + sees)
 	var sets [][]uint8
 	for i := range photos {
@@ -89,8 +92,10 @@ func TestSimilar(t *testing.T) {
 			}
 		}
 	}
-	if found < 108 { // of 2·59, less those of the photo that shows nothing
-		t.Errorf("%d of 114 neighbours are found", found)
+	// Each photo has two neighbours, those at the ends one; that which shows nothing takes
+	// four away. One in twenty may be missed.
+	if all := 2*photos - 2 - 4; found < all*95/100-1 {
+		t.Errorf("%d of %d neighbours are found", found, all)
 	}
 	if len(first[17]) != 0 {
 		t.Errorf("a photo that shows nothing is like %v", first[17])

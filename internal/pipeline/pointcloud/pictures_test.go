@@ -62,6 +62,9 @@ func TestHeightModels(t *testing.T) {
 // TestThumbnails holds that both pictures are the same, filled and not all of one
 // colour; by colours, and by heights where there are none.
 func TestThumbnails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	sources := map[string]string{
 		"colours": testdata.Path(t, "pointcloud/autzen-small.laz"),
 		"heights": scan{format: 6, points: meadow(50000)}.write(t),

@@ -159,6 +159,9 @@ func liesInEugene(t *testing.T, tiles found, r job.Result) {
 // TestValidTiles runs the validator of Khronos over every tile, and the tools of
 // Cesium over the whole set.
 func TestValidTiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	tools := testdata.Tool(t, "3d-tiles-tools")
 	modules := filepath.Join(testdata.RepoRoot(t), ".tools", "node_modules")
 	dir, _ := process(t, testdata.Path(t, "pointcloud/autzen-small.laz"), func(o *job.Options) { o.Formats = []string{job.TypeTiles3D} })
@@ -203,6 +206,9 @@ func TestValidTiles(t *testing.T) {
 // TestClassesOfReference processes 10.65 million points and holds the classes
 // against those that PDAL gives with the same parameters.
 func TestClassesOfReference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	if raceEnabled {
 		t.Skip("skipped under the race detector, which makes 10 million points take minutes: the small scans go through the same code")
 	}
