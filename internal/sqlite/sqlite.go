@@ -6,12 +6,15 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite" // named "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // busyTimeout is how long, in ms, a writer waits for another's transaction.
@@ -36,12 +39,35 @@ func Open(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(4)
-	if err := db.PingContext(ctx); err != nil {
+	if err := connect(ctx, db); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return db, nil
 }
+
+// connect opens the first connection. A new database gets its write-ahead log then, and
+// another process that does the same at that moment makes it fail at once, whatever the
+// busy timeout is.
+func connect(ctx context.Context, db *sql.DB) error {
+	patience, cancel := context.WithTimeout(ctx, busyTimeout*time.Millisecond)
+	defer cancel()
+	for {
+		err := db.PingContext(ctx)
+		var failure *driver.Error
+		if !errors.As(err, &failure) || failure.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-patience.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// pause between two attempts to connect.
+const pause = 10 * time.Millisecond
 
 // Migrate brings the tables of one component up to date: migrations[i] is SQL
 // that brings version i to i+1. What ran is kept in the table schema_versions, so
