@@ -38,10 +38,10 @@ func openAndMigrate(path string) error {
 // Several processes may open a new database at once.
 func TestOpenAtOnce(t *testing.T) {
 	dir := t.TempDir()
-	for round := range 12 {
+	for round := range 100 {
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", round))
 		var wait sync.WaitGroup
-		for range 6 {
+		for range 3 {
 			wait.Go(func() {
 				cmd := exec.CommandContext(t.Context(), os.Args[0])
 				cmd.Env = append(os.Environ(), opens+"="+path)
