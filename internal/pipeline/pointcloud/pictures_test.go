@@ -20,6 +20,9 @@ import (
 // TestHeightModels holds that GDAL finds surface and terrain at the place of the
 // scan, in its CRS, with heights that fit each other.
 func TestHeightModels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	testdata.Tool(t, "gdalinfo")
 	dir, _ := process(t, testdata.Path(t, "pointcloud/autzen-small.laz"), func(o *job.Options) { o.Formats = []string{job.TypeDSM, job.TypeDTM} })
 	type info struct {

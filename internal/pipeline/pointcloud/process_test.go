@@ -92,6 +92,9 @@ func verify(t *testing.T, source, dir, name string) verified {
 // TestOthersReadOutputs processes real scans of an old and a new format, and holds
 // that readers which are not ours find every point, once, in each output.
 func TestOthersReadOutputs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector; others run the same code in parallel")
+	}
 	for _, file := range []string{"autzen_trim", "autzen-small"} {
 		t.Run(file, func(t *testing.T) {
 			testdata.Python(t)

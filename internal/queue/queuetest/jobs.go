@@ -259,6 +259,8 @@ func testConcurrency(t *testing.T, b Backend) {
 	q := b.Fresh(t)
 	const n, most = 40, 3
 	var now, peak, done atomic.Int32
+	var once sync.Once
+	full := make(chan struct{}) // as many run as may
 	for i := range n {
 		add(t, q, i, queue.AddOptions{})
 	}
@@ -266,6 +268,13 @@ func testConcurrency(t *testing.T, b Backend) {
 		x := now.Add(1)
 		defer now.Add(-1)
 		for p := peak.Load(); x > p && !peak.CompareAndSwap(p, x); p = peak.Load() {
+		}
+		if x == most {
+			once.Do(func() { close(full) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-full:
 		}
 		select {
 		case <-ctx.Done():
