@@ -2,12 +2,8 @@ package testservices
 
 import (
 	"fmt"
-	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"slate360.ai/worker/internal/testdata"
 )
@@ -21,26 +17,7 @@ func AWS(t testing.TB) *AWSServer {
 	program := testdata.Tool(t, "moto_server")
 	port := FreePort(t)
 	cmd := exec.Command(program, "-H", "127.0.0.1", "-p", fmt.Sprint(port))
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-		log.Close()
-	})
-	WaitFor(t, "moto", func() error {
-		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	})
+	launch(t, "moto", cmd, port)
 	return &AWSServer{Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port)}
 }
 

@@ -39,26 +39,7 @@ func S3(t testing.TB) *S3Server {
 	port := FreePort(t)
 	cmd := exec.Command(program, "--access", s.AccessKey, "--secret", s.SecretKey, "--port", fmt.Sprintf("127.0.0.1:%d", port),
 		"--region", "us-east-1", "posix", "--sidecar", sidecar, root)
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-		log.Close()
-	})
-	WaitFor(t, "versitygw", func() error {
-		conn, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	})
+	launch(t, "versitygw", cmd, port)
 	s.Faults = NewFaults(t, fmt.Sprintf("http://127.0.0.1:%d", port), false)
 	s.Endpoint = s.Faults.URL
 	return s

@@ -22,8 +22,8 @@ import (
 func denseSide(o job.Options) int { return int(math.Round(600 * math.Pow(3.4, o.Quality))) }
 
 const (
-	// pointShare is how many points of the cloud a pixel makes: a quarter was measured
-	// with the least overlap, and less with more.
+	// pointShare is how many points of the cloud a pixel makes: 0.13 (a facade) to 0.30 (a
+	// survey with 80 % overlap) were measured.
 	pointShare = 0.3
 	// mapBytes are those of a pixel on the disk: depth, normal and confidence, of both
 	// passes, the first at half the size.
